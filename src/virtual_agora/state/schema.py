@@ -1,0 +1,253 @@
+"""What a session is made of: plain data, readable in any checkpoint.
+
+Fields that only ever grow are `DeltaChannel`s: a checkpoint stores what a step added, not the whole list
+again, so that the cost of a step does not grow with the session. A field's reducer is declared here, once;
+`StateManager` reads it from here. Growing fields are never initialised: LangGraph begins them empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypedDict
+
+from langgraph.channels.delta import DeltaChannel
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "AgentRecord",
+    "Ballot",
+    "ContextDocument",
+    "Message",
+    "Notice",
+    "PhaseRecord",
+    "Proposal",
+    "Report",
+    "RoundSummary",
+    "TopicSummary",
+    "Usage",
+    "VirtualAgoraState",
+    "Vote",
+    "add_usage",
+    "extend",
+]
+
+SCHEMA_VERSION = 1
+"""Raised when a saved session could no longer be read; kept in every session as `schema_version`."""
+
+SNAPSHOT_EVERY = 1000
+"""Updates of a growing field between two full copies of it in the checkpoints (see `docs/adr`)."""
+
+
+def extend(value: list[Any], writes: Sequence[Sequence[Any]]) -> list[Any]:
+    """Append every write to `value`, in place: each channel owns its list, so a step costs what it adds."""
+    for write in writes:
+        value.extend(write)
+    return value
+
+
+def add_usage(total: Mapping[str, Usage], delta: Mapping[str, Usage]) -> dict[str, Usage]:
+    """Sum usage model by model. A cost unknown once stays unknown for that model."""
+    merged = dict(total)
+    for model, used in delta.items():
+        before = merged.get(model)
+        merged[model] = used if before is None else _sum_usage(before, used)
+    return merged
+
+
+class Usage(TypedDict):
+    """What calls to one model took: counts, tokens, prompt characters, and US dollars (None: price unknown)."""
+
+    calls: int
+    failed: int
+    repaired: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    prompt_chars: int
+    cost: float | None
+
+
+def _sum_usage(one: Usage, other: Usage) -> Usage:
+    costs = (one["cost"], other["cost"])
+    return Usage(
+        calls=one["calls"] + other["calls"],
+        failed=one["failed"] + other["failed"],
+        repaired=one["repaired"] + other["repaired"],
+        input_tokens=one["input_tokens"] + other["input_tokens"],
+        output_tokens=one["output_tokens"] + other["output_tokens"],
+        cached_tokens=one["cached_tokens"] + other["cached_tokens"],
+        prompt_chars=one["prompt_chars"] + other["prompt_chars"],
+        cost=None if costs[0] is None or costs[1] is None else costs[0] + costs[1],
+    )
+
+
+class AgentRecord(TypedDict):
+    """One member of the assembly. `id` is stable (`participant-1`, `moderator`, …), `name` is for people."""
+
+    id: str
+    name: str
+    role: Literal["participant", "moderator", "summarizer", "report_writer"]
+    provider: str
+    model: str
+    persona: str | None
+    base_url: str | None
+    temperature: float | None
+    max_tokens: int | None
+    timeout: float | None
+
+
+class ContextDocument(TypedDict):
+    """A text the user gave the assembly to read; `tokens` is an estimate."""
+
+    name: str
+    text: str
+    tokens: int
+
+
+class Proposal(TypedDict):
+    """The topics one participant wants discussed; each `{"title", "why"}`."""
+
+    agent: str
+    topics: list[dict[str, str]]
+
+
+class Ballot(TypedDict):
+    """One participant's secret ranking, best first; empty: abstained."""
+
+    agent: str
+    ranking: list[str]
+    reason: str
+
+
+class Vote(TypedDict):
+    """A ballot or a poll answer, as it is kept for good.
+
+    `kind` is `agenda`, `conclude_topic` or `end_session`. `choice` is the ranking, or `["yes"]` or `["no"]`;
+    empty: abstained, and `reason` says why. `ballot` counts the occasions, so that votes cast together share it.
+    """
+
+    ballot: int
+    kind: Literal["agenda", "conclude_topic", "end_session"]
+    agent: str
+    topic: str
+    round: int
+    choice: list[str]
+    reason: str
+
+
+class Message(TypedDict):
+    """Something said. `id` is unique in the session, `at` ISO 8601 in UTC.
+
+    `kind` is `statement`, `final_words` or `user`; `speaker` is the name, `agent` the id (`user` for the human).
+    """
+
+    id: str
+    agent: str
+    speaker: str
+    role: str
+    kind: Literal["statement", "final_words", "user"]
+    topic: str
+    round: int
+    content: str
+    at: str
+
+
+class RoundSummary(TypedDict):
+    """A round, compacted, speakers unattributed."""
+
+    topic: str
+    round: int
+    text: str
+
+
+class TopicSummary(TypedDict):
+    """A closed topic in a paragraph. `concluded_by` is `vote`, `user` or `max_rounds`."""
+
+    topic: str
+    text: str
+    rounds: int
+    concluded_by: str
+
+
+class Report(TypedDict):
+    """The report on a topic, or the final one (`topic` empty): sections in order, each `{"title", "text"}`."""
+
+    topic: str
+    title: str
+    sections: list[dict[str, str]]
+
+
+class Notice(TypedDict):
+    """Something a reader of the reports must know: a turn skipped, an answer repaired, a member excluded.
+
+    `kind` is `skipped`, `excluded`, `repaired`, `abstained`, `replaced`, `warning` or `lost_voice`.
+    """
+
+    kind: str
+    agent: str
+    text: str
+    topic: str
+    round: int
+
+
+class PhaseRecord(TypedDict):
+    """The session entered `phase` (0 to 5) with the step `node`."""
+
+    phase: int
+    node: str
+
+
+class VirtualAgoraState(TypedDict, total=False):
+    """The whole session; the checkpoint of it is the only truth."""
+
+    # The session: written once, when it is created.
+    session_id: str
+    schema_version: int
+    start_time: str
+    config: dict[str, Any]
+    config_hash: str
+    seed: int
+    reports_dir: str
+    demo: bool
+    context_documents: Annotated[list[ContextDocument], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+
+    # What is deliberated on.
+    main_topic: str
+    user_defines_topics: bool
+    agenda: list[str]
+    completed_topics: list[str]
+    current_topic: str
+    current_round: int
+    current_phase: int
+    status: Literal["running", "complete"]
+
+    # The assembly. `failures` counts turns lost in a row, by agent id; `excluded` lists agent ids.
+    agents: list[AgentRecord]
+    failures: dict[str, int]
+    excluded: list[str]
+    speaking_order: list[str]
+
+    # The agenda in the making.
+    proposals: list[Proposal]
+    candidates: list[dict[str, str]]
+    ballots: list[Ballot]
+    tally: dict[str, Any]
+    proposed_agenda: list[str]
+    agenda_rejections: int
+    rejection_reason: str
+    agenda_change: bool
+
+    # The discussion of the current topic. `poll` counts the latest poll; `decision` is the user's, if any.
+    poll: dict[str, Any]
+    decision: str
+    concluded_by: str
+
+    # What only grows.
+    messages: Annotated[list[Message], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    round_summaries: Annotated[list[RoundSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    topic_summaries: Annotated[list[TopicSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    reports: Annotated[list[Report], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    vote_history: Annotated[list[Vote], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    phase_history: Annotated[list[PhaseRecord], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    notices: Annotated[list[Notice], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    usage: Annotated[dict[str, Usage], add_usage]
