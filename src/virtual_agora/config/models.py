@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["AgentConfig", "Config", "PanelConfig", "SessionConfig"]
+__all__ = ["ROLES", "AgentConfig", "Config", "PanelConfig", "Role", "SessionConfig"]
+
+Role = Literal["moderator", "summarizer", "report_writer"]
+ROLES: tuple[Role, ...] = get_args(Role)
 
 MIN_PARTICIPANTS = 2
 MAX_PARTICIPANTS = 20
@@ -83,10 +86,26 @@ class Config(_Strict):
             )
         return self
 
-    def role(self, name: Literal["moderator", "summarizer", "report_writer"]) -> AgentConfig:
+    def participants(self) -> list[tuple[str, AgentConfig]]:
+        """Every participant with the name it goes by; no two share one."""
+        members = [member for member in self.agents for _ in range(member.count)]
+        wanted = [member.name or member.model for member in members]
+        named = [
+            name if wanted.count(name) == 1 else f"{name} {wanted[: at + 1].count(name)}"
+            for at, name in enumerate(wanted)
+        ]
+        return list(zip(named, members, strict=True))
+
+    def everyone(self) -> list[AgentConfig]:
+        """Every agent in use, participants first."""
+        return [*self.agents, *(self.role(name) for name in ROLES)]
+
+    def is_demo(self) -> bool:
+        """Whether any agent speaks scripted text instead of asking a model."""
+        return any(agent.provider == "offline" for agent in self.everyone())
+
+    def role(self, name: Role) -> AgentConfig:
         """The agent for a role, which is the first participant's model where none is named."""
         chosen: AgentConfig | None = getattr(self, name)
         first = self.agents[0]
-        return chosen or AgentConfig(
-            **first.model_dump(exclude={"count", "name", "persona"})
-        )
+        return chosen or AgentConfig(**first.model_dump(exclude={"count", "name", "persona"}))

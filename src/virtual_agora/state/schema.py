@@ -8,9 +8,10 @@ again, so that the cost of a step does not grow with the session. A field's redu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from langgraph.channels.delta import DeltaChannel
+from typing_extensions import TypedDict
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -29,6 +30,7 @@ __all__ = [
     "Vote",
     "add_usage",
     "extend",
+    "merge_agents",
 ]
 
 SCHEMA_VERSION = 1
@@ -52,6 +54,12 @@ def add_usage(total: Mapping[str, Usage], delta: Mapping[str, Usage]) -> dict[st
         before = merged.get(model)
         merged[model] = used if before is None else _sum_usage(before, used)
     return merged
+
+
+def merge_agents(known: Sequence[AgentRecord], delta: Sequence[AgentRecord]) -> list[AgentRecord]:
+    """Add agents, or replace those of the same id where they stand."""
+    by_id = {agent["id"]: agent for agent in known} | {agent["id"]: agent for agent in delta}
+    return list(by_id.values())
 
 
 class Usage(TypedDict):
@@ -222,7 +230,7 @@ class VirtualAgoraState(TypedDict, total=False):
     status: Literal["running", "complete"]
 
     # The assembly. `failures` counts turns lost in a row, by agent id; `excluded` lists agent ids.
-    agents: list[AgentRecord]
+    agents: Annotated[list[AgentRecord], merge_agents]
     failures: dict[str, int]
     excluded: list[str]
     speaking_order: list[str]

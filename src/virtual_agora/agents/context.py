@@ -1,0 +1,91 @@
+"""What an agent knows when it is asked: one text, in an order that lets providers cache its beginning.
+
+Stable things come first (theme, documents, topic, earlier topics, earlier rounds), then what changes (the live round,
+the material of the task), then who the agent is and what it shall do. Everything that people or models wrote
+stands between tags and cannot close them: it is material, never an instruction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from virtual_agora.state.schema import Message
+
+__all__ = ["closed_topics", "fence", "live_round", "options", "shared_context", "statements"]
+
+_TAGS = (
+    "theme documents document topic earlier_topics conclusion earlier_rounds summary live_round statement "
+    "proposals proposal options dissent final_words section agenda you task"
+).split()
+_OURS = re.compile(rf"<(?=/?\s*(?:{'|'.join(_TAGS)})\b)", re.IGNORECASE)
+
+
+def fence(tag: str, text: str, **attributes: str | int) -> str:
+    """`text` between tags, with any of our tags inside it made harmless."""
+    named = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
+    return f"<{tag}{named}>\n{_OURS.sub('‹', text.strip())}\n</{tag}>"
+
+
+def shared_context(state: Mapping[str, Any], *, topic: str = "") -> str:
+    """What every agent hears first: theme, documents and, on a topic, what came before the live round."""
+    parts = [fence("theme", state["main_topic"])]
+    if documents := state.get("context_documents"):
+        parts.append(_group("documents", (fence("document", d["text"], name=d["name"]) for d in documents)))
+    if topic:
+        parts.append(fence("topic", topic))
+    parts.append(closed_topics(state, except_for=topic))
+    if topic:
+        rounds = [
+            fence("summary", summary["text"], round=summary["round"])
+            for summary in state.get("round_summaries", [])
+            if summary["topic"] == topic
+        ]
+        parts.append(_group("earlier_rounds", rounds))
+    return join(parts)
+
+
+def closed_topics(state: Mapping[str, Any], *, except_for: str = "") -> str:
+    """The conclusions of the topics closed so far."""
+    return _group(
+        "earlier_topics",
+        (
+            fence("conclusion", summary["text"], topic=summary["topic"])
+            for summary in state.get("topic_summaries", [])
+            if summary["topic"] != except_for
+        ),
+    )
+
+
+def statements(messages: Iterable[Message], *, tag: str = "statement") -> list[str]:
+    """What was said, verbatim and unattributed; the user's own words are marked as theirs."""
+    return [
+        fence(tag, message["content"], **({"from": "user"} if message["kind"] == "user" else {}))
+        for message in messages
+    ]
+
+
+def live_round(messages: Sequence[Message], number: int) -> str:
+    """The round in progress."""
+    return _group("live_round", statements(messages), round=number)
+
+
+def options(titles: Iterable[str]) -> str:
+    """The options of a vote, one a line."""
+    return fence("options", "\n".join(f"- {title}" for title in titles))
+
+
+def join(parts: Iterable[str]) -> str:
+    """The parts there are, a blank line between them."""
+    return "\n\n".join(part for part in parts if part)
+
+
+def _group(tag: str, parts: Iterable[str], **attributes: str | int) -> str:
+    inside = "\n".join(parts)
+    named = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
+    return f"<{tag}{named}>\n{inside}\n</{tag}>" if inside else ""
+
+
+def _attribute(value: str | int) -> str:
+    return re.sub(r"[<>\"\s]+", " ", str(value)).strip()

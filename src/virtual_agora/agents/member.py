@@ -1,0 +1,60 @@
+"""What all members of the assembly share: an identity, and the way a request to them is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from virtual_agora.agents.context import fence, join, shared_context
+from virtual_agora.prompts import Prompts
+from virtual_agora.providers.calls import ModelRequest
+from virtual_agora.state.schema import AgentRecord
+
+__all__ = ["Member", "Request"]
+
+T = TypeVar("T", bound=BaseModel | str)
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[T]):
+    """A question to one member; `form` is the type of its answer (`str`: free text)."""
+
+    member: AgentRecord
+    call: ModelRequest
+    form: type[T]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One agent in its role."""
+
+    record: AgentRecord
+    prompts: Prompts
+
+    def request(
+        self,
+        task: str,
+        form: type[T],
+        state: Mapping[str, Any],
+        *material: str,
+        topic: str = "",
+        round: int = 0,
+        **values: str | int,
+    ) -> Request[T]:
+        """Put together what this member hears: the shared context, the task's `material`, itself, the task."""
+        prompt = join(
+            [
+                shared_context(state, topic=topic),
+                *material,
+                fence("you", self.record["persona"] or "", name=self.record["name"]),
+                fence("task", self.prompts.fill(task, round=round, **values), name=task),
+            ]
+        )
+        schema = form if issubclass(form, BaseModel) else None
+        call = ModelRequest(
+            task=task, system=self.prompts.fill("system"), prompt=prompt, schema=schema, topic=topic, round=round
+        )
+        return Request(self.record, call, form)

@@ -1,0 +1,82 @@
+"""A participant: proposes, debates and votes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from virtual_agora.agents.answers import (
+    BallotAnswer,
+    ModificationAnswer,
+    PollAnswer,
+    Proposals,
+    ballot_form,
+    modification_form,
+)
+from virtual_agora.agents.context import fence, join, live_round, options
+from virtual_agora.agents.member import Member, Request
+from virtual_agora.state.schema import Message
+
+__all__ = ["Participant", "proposals_text"]
+
+State = Mapping[str, Any]
+
+
+class Participant(Member):
+    """A member with an opinion."""
+
+    def proposal(self, state: State) -> Request[Proposals]:
+        """Topics for the agenda, blind to the others' proposals."""
+        return self.request("proposal", Proposals, state, _rejection(state))
+
+    def refinement(self, state: State, proposals: Sequence[Sequence[Mapping[str, str]]]) -> Request[Proposals]:
+        """Its own proposals again, having seen everybody's, shuffled and unattributed."""
+        return self.request("refinement", Proposals, state, proposals_text(proposals), _rejection(state))
+
+    def ballot(self, state: State, titles: Sequence[str]) -> Request[BallotAnswer]:
+        """A secret ranking of `titles`, which come in this voter's own order."""
+        return self.request("ballot", ballot_form(titles), state, options(titles))
+
+    def statement(
+        self, state: State, topic: str, round: int, heard: Sequence[Message]
+    ) -> Request[str]:
+        """Its turn in a round; `heard` is what was said in it so far."""
+        return self.request(
+            "statement", str, state, live_round(heard, round), topic=topic, round=round
+        )
+
+    def poll(self, state: State, topic: str, round: int) -> Request[PollAnswer]:
+        """Shall this topic be concluded?"""
+        return self.request("poll", PollAnswer, state, topic=topic, round=round)
+
+    def final_words(self, state: State, topic: str, round: int, why: str) -> Request[str]:
+        """The last word on a topic; `why` says how it came to be closed."""
+        return self.request("final_words", str, state, why, topic=topic, round=round)
+
+    def session_poll(self, state: State, remaining: Sequence[str]) -> Request[PollAnswer]:
+        """Shall the whole session end with `remaining` undiscussed?"""
+        return self.request("session_poll", PollAnswer, state, _agenda(remaining))
+
+    def modification(self, state: State, remaining: Sequence[str]) -> Request[ModificationAnswer]:
+        """What to add to the agenda and what to take off it."""
+        return self.request("modification", modification_form(remaining), state, _agenda(remaining))
+
+
+def proposals_text(proposals: Sequence[Sequence[Mapping[str, str]]]) -> str:
+    """Members' proposals, one block for each list of topics."""
+    blocks = [
+        fence("proposal", "\n".join(f"- {topic['title']}: {topic['why']}" for topic in topics))
+        for topics in proposals
+    ]
+    return f"<proposals>\n{join(blocks)}\n</proposals>"
+
+
+def _agenda(titles: Sequence[str]) -> str:
+    return fence("agenda", "\n".join(f"- {title}" for title in titles) or "(nothing is left)")
+
+
+def _rejection(state: State) -> str:
+    if not state.get("agenda_rejections"):
+        return ""
+    reason = state.get("rejection_reason") or "no reason was given"
+    return fence("agenda", f"The user rejected the agenda proposed before: {reason}")

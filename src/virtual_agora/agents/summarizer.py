@@ -1,0 +1,29 @@
+"""The summarizer: compacts rounds and topics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from virtual_agora.agents.context import join, live_round, statements
+from virtual_agora.agents.member import Member, Request
+from virtual_agora.state.schema import Message
+
+__all__ = ["Summarizer"]
+
+State = Mapping[str, Any]
+
+
+class Summarizer(Member):
+    """A member that only shortens."""
+
+    def round_summary(self, state: State, topic: str, round: int, said: Sequence[Message]) -> Request[str]:
+        """A round, compacted, speakers unattributed."""
+        return self.request(
+            "round_summary", str, state, live_round(said, round), topic=topic, round=round
+        )
+
+    def topic_summary(self, state: State, topic: str, final_words: Sequence[Message]) -> Request[str]:
+        """A closed topic in one paragraph, for those who discuss the next."""
+        words = join(statements(final_words, tag="final_words"))
+        return self.request("topic_summary", str, state, words, topic=topic)

@@ -1,0 +1,312 @@
+"""The sessions of one data folder: begun, run a leg at a time, listed, shown and forked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from filelock import FileLock, Timeout
+from langgraph.checkpoint.base import CheckpointTuple
+
+from virtual_agora.clock import Clock
+from virtual_agora.config.models import Config
+from virtual_agora.errors import SessionLockedError, UsageError
+from virtual_agora.events import Event, Listener, SessionFinished, SessionStarted
+from virtual_agora.execution.log import SessionLog
+from virtual_agora.execution.stream_coordinator import StreamCoordinator
+from virtual_agora.flow.files import reports_folder
+from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
+from virtual_agora.flow.interrupts import GraphInterrupt
+from virtual_agora.hitl import Answerer, Question
+from virtual_agora.state.checkpoints import (
+    copy_history,
+    latest,
+    open_saver,
+    session_ids,
+    storage_errors,
+    thread,
+)
+from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
+
+__all__ = ["Agora", "Leg", "SessionInfo", "Step", "check_session_name"]
+
+Status = Literal["complete", "waiting", "interrupted"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_BRANCH = "branch:to:"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """How far a run came: to the end, or to a `question` that waits."""
+
+    status: Literal["complete", "waiting"]
+    question: Question | None
+    reports: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session in one line. `cost` is in US dollars, None where a price is unknown."""
+
+    session_id: str
+    theme: str
+    status: Status
+    phase: int
+    topic: str
+    round: int
+    started: str
+    updated: str
+    calls: int
+    cost: float | None
+    waiting_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A point of a session to fork from: just before `node` runs."""
+
+    number: int
+    checkpoint_id: str
+    node: str
+    phase: int
+    topic: str
+    round: int
+
+
+def check_session_name(name: str) -> str:
+    """`name`, if it can be a session's.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"“{name[:64]}” cannot be the name of a session.",
+            hint="Use up to 64 letters, digits, dots, dashes and underscores, and begin with a letter or digit.",
+        )
+    return name
+
+
+class Agora:
+    """The sessions kept in `data_dir`. Use it as a context manager: it holds the database open."""
+
+    def __init__(self, data_dir: Path, *, clock: Clock | None = None) -> None:
+        self.data_dir = data_dir
+        self._clock = clock or Clock()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._saver = self._open.enter_context(open_saver(self.data_dir))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def create(
+        self,
+        config: Config,
+        *,
+        reports_dir: Path,
+        theme: str = "",
+        topics: Sequence[str] = (),
+        documents: Sequence[ContextDocument] = (),
+        session_id: str | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """Begin a session and save it; its id. Nothing is asked or called yet.
+
+        Raises:
+            UsageError: the name is taken or cannot be one.
+        """
+        if session_id is not None and self._saver.get_tuple(thread(check_session_name(session_id))):
+            raise UsageError(
+                f"There is already a session “{session_id}”.",
+                hint=f"Choose another name, or go on with it: virtual-agora resume {session_id}",
+            )
+        flow = VirtualAgoraV13Flow(
+            config,
+            checkpointer=self._saver,
+            clock=self._clock,
+            reports_dir=reports_dir,
+            seed=seed,
+        )
+        with storage_errors(self.data_dir):
+            return flow.create_session(
+                theme, topics=topics, documents=documents, session_id=session_id
+            )
+
+    def run_leg(
+        self,
+        session_id: str,
+        answer: Answerer | None = None,
+        *,
+        listener: Listener | None = None,
+    ) -> Leg:
+        """Run to the end, or to the first question that `answer` leaves unanswered, and return.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+            SessionLockedError: another process is running it.
+            NodeExecutionError: a step failed; everything before it is saved.
+        """
+        with self._lock(session_id), storage_errors(self.data_dir):
+            flow = self._flow(session_id)
+            log = SessionLog(self.data_dir / "logs", session_id, self._clock)
+            flow.listener = _both(log, listener)
+            where = thread(session_id)
+            before = flow.graph.get_state(where)
+            folder = reports_folder(before.values)
+            flow.listener(
+                SessionStarted(
+                    session_id=session_id,
+                    theme=before.values["main_topic"],
+                    resumed=bool(before.values.get("phase_history")),
+                    demo=before.values["demo"],
+                )
+            )
+            try:
+                for _ in StreamCoordinator(flow, answer).coordinate_stream_execution(where):
+                    pass
+            except GraphInterrupt as pause:
+                return Leg("waiting", pause.value, folder)
+            flow.listener(SessionFinished(session_id, str(folder)))
+            return Leg("complete", None, folder)
+
+    def snapshot(self, session_id: str) -> VirtualAgoraState:
+        """The whole session as it was last saved."""
+        with storage_errors(self.data_dir):
+            flow = self._flow(session_id)
+            flow.state_manager.load(thread(session_id))
+            return flow.state_manager.get_snapshot()
+
+    def question(self, session_id: str) -> Question | None:
+        """The question the session waits with, if it does."""
+        with storage_errors(self.data_dir):
+            waiting = self._flow(session_id).graph.get_state(thread(session_id)).interrupts
+            return waiting[0].value if waiting else None
+
+    def list_sessions(self) -> list[SessionInfo]:
+        """Every session, the latest first."""
+        with storage_errors(self.data_dir):
+            return [_info(name, latest(self._saver, name)) for name in session_ids(self._saver)]
+
+    def steps(self, session_id: str) -> list[Step]:
+        """The points from which the session can be forked, in order."""
+        with storage_errors(self.data_dir):
+            latest(self._saver, session_id)
+            history = list(self._saver.list(thread(session_id)))
+        return [_step(n, found) for n, found in enumerate(reversed(history)) if _next_nodes(found)]
+
+    def fork(self, session_id: str, at: int, new_id: str | None = None) -> str:
+        """A new session with everything that came before step `at`, which decides afresh from there.
+
+        Raises:
+            UsageError: there is no such step, or the name is taken.
+        """
+        steps = {step.number: step for step in self.steps(session_id)}
+        if at not in steps:
+            raise UsageError(
+                f"Session “{session_id}” has no step {at}.",
+                hint=f"Its steps: virtual-agora show {session_id} --steps",
+            )
+        target = check_session_name(new_id or self._free_name(f"{session_id}-fork"))
+        if self._saver.get_tuple(thread(target)):
+            raise UsageError(f"There is already a session “{target}”.", hint="Choose another name.")
+        with self._lock(target), storage_errors(self.data_dir):
+            copy_history(self._saver, session_id, steps[at].checkpoint_id, target)
+        return target
+
+    def _free_name(self, base: str) -> str:
+        taken = set(session_ids(self._saver))
+        candidates = (f"{base[:58]}-{number}" for number in range(1, len(taken) + 2))
+        return next(name for name in candidates if name not in taken)
+
+    def _flow(self, session_id: str) -> VirtualAgoraV13Flow:
+        """The flow of a saved session, set up as the session was."""
+        values = latest(self._saver, session_id).checkpoint["channel_values"]
+        return VirtualAgoraV13Flow(
+            Config.model_validate(values["config"]),
+            checkpointer=self._saver,
+            clock=self._clock,
+            reports_dir=Path(values["reports_dir"]),
+            seed=values["seed"],
+        )
+
+    @contextmanager
+    def _lock(self, session_id: str) -> Iterator[None]:
+        folder = self.data_dir / "locks"
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(folder / f"{session_id}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise SessionLockedError(
+                f"Session “{session_id}” is being run by another process.",
+                hint="Wait for it to end, or stop it there first.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _both(log: Listener, listener: Listener | None) -> Listener:
+    if listener is None:
+        return log
+    told: Listener = listener
+
+    def tell(event: Event) -> None:
+        log(event)
+        told(event)
+
+    return tell
+
+
+def _info(session_id: str, found: CheckpointTuple) -> SessionInfo:
+    values = found.checkpoint["channel_values"]
+    questions = [
+        interrupt.value
+        for _, channel, written in found.pending_writes or ()
+        if channel == "__interrupt__"
+        for interrupt in written
+    ]
+    complete = values.get("status") == "complete"
+    usage = values.get("usage", {}).values()
+    costs = [used["cost"] for used in usage]
+    return SessionInfo(
+        session_id=session_id,
+        theme=values.get("main_topic", ""),
+        status="complete" if complete else "waiting" if questions else "interrupted",
+        phase=values.get("current_phase", 0),
+        topic=values.get("current_topic", ""),
+        round=values.get("current_round", 0),
+        started=values.get("start_time", ""),
+        updated=found.checkpoint["ts"],
+        calls=sum(used["calls"] for used in usage),
+        cost=None if None in costs else sum(cost or 0.0 for cost in costs),
+        waiting_for=questions[0]["type"] if questions else "",
+    )
+
+
+def _step(number: int, found: CheckpointTuple) -> Step:
+    values: Mapping[str, Any] = found.checkpoint["channel_values"]
+    return Step(
+        number=number,
+        checkpoint_id=found.checkpoint["id"],
+        node=" + ".join(_next_nodes(found)),
+        phase=values.get("current_phase", 0),
+        topic=values.get("current_topic", ""),
+        round=values.get("current_round", 0),
+    )
+
+
+def _next_nodes(found: CheckpointTuple) -> list[str]:
+    """The steps that run next after a checkpoint, as its triggers say."""
+    values = found.checkpoint["channel_values"]
+    return [name.removeprefix(_BRANCH) for name in values if name.startswith(_BRANCH)]

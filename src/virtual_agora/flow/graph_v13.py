@@ -1,0 +1,294 @@
+"""Protocol 1.3 as one graph, and the flow that streams it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Command, Interrupt, StateSnapshot
+
+from virtual_agora.clock import Clock
+from virtual_agora.config.loader import config_hash
+from virtual_agora.config.models import MAX_PARTICIPANTS, Config
+from virtual_agora.errors import StaleAnswerError, StateError
+from virtual_agora.events import Event, Listener, StepFinished
+from virtual_agora.flow import edges_v13 as edges
+from virtual_agora.flow.error_recovery import ErrorRecoveryManager
+from virtual_agora.flow.interrupts import GraphInterrupt
+from virtual_agora.flow.node import V13NodeWrapper
+from virtual_agora.flow.nodes_v13.agenda import AgendaNodes
+from virtual_agora.flow.nodes_v13.conclusion import ConclusionNodes
+from virtual_agora.flow.nodes_v13.continuation import ContinuationNodes
+from virtual_agora.flow.nodes_v13.discussion import DiscussionNodes
+from virtual_agora.flow.nodes_v13.opening import OpeningNodes
+from virtual_agora.flow.nodes_v13.reporting import ReportNodes
+from virtual_agora.hitl import check_answer
+from virtual_agora.prompts import Prompts
+from virtual_agora.state.manager import StateManager
+from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
+
+__all__ = ["NODES", "V13Nodes", "VirtualAgoraV13Flow", "build_graph"]
+
+NODES: dict[str, int] = {
+    "config_and_keys": 0,
+    "agent_instantiation": 0,
+    "get_theme": 0,
+    "agenda_proposal": 1,
+    "topic_refinement": 1,
+    "collate_proposals": 1,
+    "agenda_voting": 1,
+    "synthesize_agenda": 1,
+    "agenda_approval": 1,
+    "announce_item": 2,
+    "user_turn": 2,
+    "discussion_round": 2,
+    "round_summarization": 2,
+    "end_topic_poll": 2,
+    "periodic_user_stop": 2,
+    "vote_evaluation": 2,
+    "final_considerations": 3,
+    "topic_report_generation": 3,
+    "topic_summary_generation": 3,
+    "file_output": 3,
+    "agent_poll": 4,
+    "user_approval": 4,
+    "agenda_modification": 4,
+    "final_report_generation": 5,
+    "multi_file_output": 5,
+}
+"""Every step and the phase it belongs to. Names are persisted in checkpoints: a rename needs a migration."""
+
+WAYS = {
+    "get_theme": edges.after_theme,
+    "agenda_approval": edges.after_agenda_approval,
+    "announce_item": edges.after_announcement,
+    "user_turn": edges.after_user_turn,
+    "discussion_round": edges.after_discussion,
+    "round_summarization": edges.after_summary,
+    "end_topic_poll": edges.after_poll,
+    "vote_evaluation": edges.after_evaluation,
+    "file_output": edges.after_topic,
+    "agent_poll": edges.after_agent_poll,
+    "user_approval": edges.after_user_approval,
+    "agenda_modification": edges.after_agenda_modification,
+}
+"""The steps after which there is a choice."""
+
+STEP_LIMIT = 10**9
+"""LangGraph's guard against endless graphs; here the protocol's own bounds end a session."""
+
+
+class V13Nodes(
+    OpeningNodes, AgendaNodes, DiscussionNodes, ConclusionNodes, ContinuationNodes, ReportNodes
+):
+    """All steps of protocol 1.3, as methods `<name>_node`."""
+
+
+def build_graph(flow: VirtualAgoraV13Flow) -> StateGraph[Any, Any, Any, Any]:
+    """The protocol's graph; its steps are looked up on `flow.nodes` when they run."""
+    graph = StateGraph(VirtualAgoraState)
+    for name, phase in NODES.items():
+        graph.add_node(name, cast(Any, V13NodeWrapper(flow, name, phase)))
+    graph.add_edge(START, "config_and_keys")
+    for one, other in (
+        ("config_and_keys", "agent_instantiation"),
+        ("agent_instantiation", "get_theme"),
+        ("agenda_proposal", "topic_refinement"),
+        ("topic_refinement", "collate_proposals"),
+        ("collate_proposals", "agenda_voting"),
+        ("agenda_voting", "synthesize_agenda"),
+        ("synthesize_agenda", "agenda_approval"),
+        ("periodic_user_stop", "vote_evaluation"),
+        ("final_considerations", "topic_report_generation"),
+        ("final_considerations", "topic_summary_generation"),
+        ("final_report_generation", "multi_file_output"),
+        ("multi_file_output", END),
+    ):
+        graph.add_edge(one, other)
+    # The summary need not wait for the report; both must be there before the topic is closed.
+    graph.add_edge(["topic_report_generation", "topic_summary_generation"], "file_output")
+    for name, choose in WAYS.items():
+        graph.add_conditional_edges(name, choose)
+    return graph
+
+
+class VirtualAgoraV13Flow:
+    """One session's graph, its projection in the process, and the stream that drives both.
+
+    `listener` is told what happens (`virtual_agora.events`). Without a checkpointer the session lives in
+    memory only.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        checkpointer: BaseCheckpointSaver[Any] | None = None,
+        clock: Clock | None = None,
+        listener: Listener | None = None,
+        reports_dir: Path = Path("reports"),
+        seed: int | None = None,
+    ) -> None:
+        self.config = config
+        self.clock = clock or Clock()
+        self.listener = listener or (lambda event: None)
+        self.reports_dir = reports_dir
+        self.seed = next(s for s in (seed, config.session.seed, secrets.randbits(32)) if s is not None)
+        self.checkpointer = checkpointer or InMemorySaver()
+        self.compiled_graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
+        self.state_manager = StateManager(lambda where: self.graph.get_state(where).values)
+        self.error_recovery_manager = ErrorRecoveryManager(self)
+        self.nodes = V13Nodes(
+            config=config,
+            prompts=Prompts(Path(config.prompts) if config.prompts else None),
+            clock=self.clock,
+            recovery=self.error_recovery_manager,
+            seed=self.seed,
+        )
+
+    @property
+    def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """The compiled graph, compiled on first use."""
+        return self.compiled_graph or self.compile()
+
+    def compile(self) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """Compile the graph with this flow's checkpointer."""
+        self.compiled_graph = build_graph(self).compile(checkpointer=self.checkpointer)
+        return self.compiled_graph
+
+    def create_session(
+        self,
+        main_topic: str = "",
+        user_defines_topics: bool = False,
+        *,
+        topics: Sequence[str] = (),
+        documents: Sequence[ContextDocument] = (),
+        session_id: str | None = None,
+    ) -> str:
+        """Begin a session and save it; nothing is asked or called yet.
+
+        Without `main_topic`, or with `user_defines_topics` and no `topics`, the first question asks for them.
+        """
+        session_id = session_id or f"{self.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        values = self.state_manager.initialize(
+            session_id,
+            self.clock.timestamp(),
+            config=self.config.model_dump(mode="json"),
+            config_hash=config_hash(self.config),
+            seed=self.seed,
+            reports_dir=str(self.reports_dir.absolute()),
+            demo=self.config.is_demo(),
+            main_topic=main_topic,
+            user_defines_topics=user_defines_topics or bool(topics),
+            agenda=list(topics),
+            **({"context_documents": list(documents)} if documents else {}),
+        )
+        self.graph.update_state(self._where(session_id), values, as_node=START)
+        self.state_manager.load(self._where(session_id))
+        return session_id
+
+    def stream(
+        self, config: RunnableConfig, *, resume: Mapping[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Go on with the thread of `config` from wherever it stands, and yield `{node: update}`.
+
+        An update is yielded only when its step is committed: what was seen is durable, and the state manager
+        equals the checkpoint. `resume` answers waiting questions by their ids.
+
+        Raises:
+            GraphInterrupt: the session waits for a human.
+            StaleAnswerError: `resume` names a question that is not waiting.
+            InvalidAnswerError: an answer does not fit its question.
+            NodeExecutionError: a step failed by a bug; everything before it is saved.
+            StateError: the session waits at a step that this release does not have.
+        """
+        config = self._where(config["configurable"]["thread_id"])
+        snapshot = self.graph.get_state(config)
+        if not snapshot.values:
+            self.create_session(session_id=config["configurable"]["thread_id"])
+            snapshot = self.graph.get_state(config)
+        self.state_manager.load(config)
+        if snapshot.values["status"] == "complete":
+            return
+        graph_input = _graph_input(snapshot, resume)
+        try:
+            yield from self._run(graph_input, config)
+        except GraphInterrupt:
+            raise
+        except Exception as error:
+            self.error_recovery_manager.emergency_recovery(error, config)
+            raise
+        if self.state_manager.state["status"] != "complete":
+            raise StateError(
+                "The session waits at a step that this release does not have.",
+                hint="Resume it with the release that saved it, or fork it at an earlier step.",
+            )
+
+    def _run(self, graph_input: Any, config: RunnableConfig) -> Iterator[dict[str, Any]]:
+        """One run of the graph up to its end or its next question."""
+        held: list[tuple[str, dict[str, Any]]] = []
+        waiting: list[Interrupt] = []
+        for mode, chunk in self.graph.stream(
+            graph_input,
+            config,
+            stream_mode=["updates", "values", "custom"],
+            durability="sync",
+        ):
+            if mode == "custom":
+                self.listener(cast(Event, chunk))
+            elif mode == "updates":
+                # A step's updates come before its checkpoint: hold them back until it is written.
+                waiting.extend(chunk.get("__interrupt__", ()))
+                held.extend((name, chunk[name]) for name in chunk if name in NODES)
+            elif not waiting:
+                yield from self._commit(held)
+                held = []
+        if waiting:
+            raise GraphInterrupt(waiting)
+
+    def _commit(self, held: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+        """Fold a committed step into the projection, then hand its updates out one by one."""
+        for _, update in held:
+            self.state_manager.update_state(update)
+        state = self.state_manager.state
+        for node, update in held:
+            self.listener(
+                StepFinished(
+                    node=node,
+                    update=update,
+                    phase=state["current_phase"],
+                    topic=state.get("current_topic", ""),
+                    round=state["current_round"],
+                )
+            )
+            yield {node: update}
+
+    def _where(self, session_id: str) -> RunnableConfig:
+        return {
+            "configurable": {"thread_id": session_id},
+            "recursion_limit": STEP_LIMIT,
+            "max_concurrency": MAX_PARTICIPANTS + 2,
+        }
+
+
+def _graph_input(snapshot: StateSnapshot, resume: Mapping[str, Any] | None) -> Command[Any] | None:
+    """What LangGraph is to go on with: checked answers, or nothing."""
+    waiting = {interrupt.id: interrupt for interrupt in snapshot.interrupts}
+    if resume is None:
+        if waiting:
+            raise GraphInterrupt(snapshot.interrupts)
+        return None
+    if not resume or (unknown := set(resume) - set(waiting)):
+        names = ", ".join(sorted(unknown)) if resume else "nothing"
+        raise StaleAnswerError(
+            f"The answer is for {names}, which is not waiting.",
+            hint="Ask the session for its question and answer that one.",
+        )
+    return Command(resume={id_: check_answer(waiting[id_].value, resume[id_]) for id_ in resume})

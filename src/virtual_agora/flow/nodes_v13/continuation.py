@@ -1,0 +1,66 @@
+"""Phase 4: go on with the next topic, revise the agenda, or come to the end."""
+
+from __future__ import annotations
+
+from virtual_agora import hitl
+from virtual_agora.flow.node import FlowNode, State, Update
+from virtual_agora.flow.nodes_v13.agenda import next_ballot
+from virtual_agora.flow.polls import counts, poll_votes
+from virtual_agora.state.schema import Proposal
+from virtual_agora.voting.ballots import needed
+
+__all__ = ["ContinuationNodes"]
+
+
+class ContinuationNodes(FlowNode):
+    """What happens between two topics."""
+
+    def agent_poll_node(self, state: State) -> Update:
+        """A secret poll: end the whole session?"""
+        asking = self.asking(state)
+        members = asking.participants()
+        replies = asking.all([member.session_poll(state, state["agenda"]) for member in members])
+        votes = poll_votes(replies, "end_session", ballot=next_ballot(state), topic="", round=0)
+        required = needed(self.config.session.conclude, len(asking.participants()))
+        return asking.update(vote_history=votes, poll=counts(votes) | {"needed": required})
+
+    def user_approval_node(self, state: State) -> Update:
+        """✋ The user goes on, ends the session, or has the agenda revised."""
+        poll = state["poll"]
+        recommendation = {"end": poll["yes"], "go_on": poll["no"], "abstained": poll["abstained"]}
+        question = hitl.topic_continuation(
+            state["completed_topics"][-1], state["agenda"], recommendation
+        )
+        action = self.ask_human(question)["action"]
+        return {"decision": action, "agenda_change": action == "modify_agenda"}
+
+    def agenda_modification_node(self, state: State) -> Update:
+        """Participants propose additions and removals; any change is voted on as in phase 1.
+
+        A topic comes off when more than half of the participants want it off.
+        """
+        asking = self.asking(state)
+        members = asking.participants()
+        remaining: list[str] = state["agenda"]
+        replies = asking.all([member.modification(state, remaining) for member in members])
+        heard = [(reply.member["id"], reply.value) for reply in replies if reply.value is not None]
+        majority = needed("majority", len(asking.participants()))
+        kept = [
+            title
+            for title in remaining
+            if sum(title in change.remove for _, change in heard) < majority
+        ]
+        additions = [
+            Proposal(agent=agent, topics=[topic.model_dump() for topic in change.add])
+            for agent, change in heard
+            if change.add
+        ]
+        if not additions:
+            return asking.update(agenda=kept, proposals=[], agenda_change=False)
+        standing = Proposal(agent="moderator", topics=[{"title": t, "why": "on the agenda"} for t in kept])
+        return asking.update(
+            agenda=kept,
+            proposals=[*([standing] if kept else []), *additions],
+            agenda_change=False,
+            agenda_rejections=0,
+        )

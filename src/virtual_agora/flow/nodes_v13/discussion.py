@@ -1,0 +1,157 @@
+"""Phase 2: a topic is discussed in rounds until the assembly, the user or the rules conclude it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from virtual_agora import hitl
+from virtual_agora.flow.node import FlowNode, State, Update
+from virtual_agora.flow.nodes_v13.agenda import next_ballot
+from virtual_agora.flow.polls import counts, poll_votes
+from virtual_agora.state.schema import AgentRecord, Message, RoundSummary
+from virtual_agora.voting.ballots import needed, shuffled
+
+__all__ = ["DiscussionNodes", "message"]
+
+CLOSING = ("finalize", "end_topic", "skip_to_report")
+"""The user's decisions that close a topic."""
+
+
+class DiscussionNodes(FlowNode):
+    """Rounds, summaries, polls and the user's turns on the current topic."""
+
+    def announce_item_node(self, state: State) -> Update:
+        """The next topic; its first speaking order is drawn from the session's seed."""
+        topic = state["agenda"][0]
+        speakers = [member.record["id"] for member in self.asking(state).participants()]
+        return {
+            "current_topic": topic,
+            "agenda": state["agenda"][1:],
+            "current_round": 0,
+            "speaking_order": shuffled(speakers, self.seed, "order", topic),
+            "poll": {},
+            "decision": "",
+            "concluded_by": "",
+        }
+
+    def user_turn_node(self, state: State) -> Update:
+        """✋ The user listens, speaks, or closes the topic."""
+        moment = self.config.session.participation
+        round_number = state["current_round"] + (moment == "start_of_round")
+        question = hitl.user_turn(state["current_topic"], round_number, moment)
+        answer = self.ask_human(question)
+        if answer["action"] == "participate":
+            said = message(
+                state,
+                1,
+                _USER,
+                kind="user",
+                round=round_number,
+                content=answer["text"],
+                at=self.clock.timestamp(),
+            )
+            return {"messages": [said]}
+        return {"decision": answer["action"] if answer["action"] in CLOSING else ""}
+
+    def discussion_round_node(self, state: State) -> Update:
+        """Everybody speaks in turn and hears the round so far; the order rotates by one each round."""
+        asking = self.asking(state)
+        topic, number = state["current_topic"], state["current_round"] + 1
+        members = {member.record["id"]: member for member in asking.participants()}
+        said: list[Message] = []
+        opened = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
+        for speaker in _rotated(state["speaking_order"], number - 1):
+            if speaker not in members:
+                continue
+            reply = asking.one(
+                members[speaker].statement(state, topic, number, [*opened, *said])
+            )
+            if reply.value is not None:
+                said.append(
+                    message(
+                        state,
+                        len(said) + 1,
+                        reply.member,
+                        kind="statement",
+                        round=number,
+                        content=reply.value,
+                        at=reply.at,
+                    )
+                )
+        return asking.update(messages=said, current_round=number)
+
+    def round_summarization_node(self, state: State) -> Update:
+        """The round is compacted; who said what is left out."""
+        asking = self.asking(state)
+        topic, number = state["current_topic"], state["current_round"]
+        said = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
+        reply = asking.one(self.summarizer(state).round_summary(state, topic, number, said))
+        summary = RoundSummary(topic=topic, round=number, text=reply.value or "")
+        return asking.update(round_summaries=[summary])
+
+    def end_topic_poll_node(self, state: State) -> Update:
+        """A secret poll: conclude this topic?"""
+        asking = self.asking(state)
+        topic, number = state["current_topic"], state["current_round"]
+        members = asking.participants()
+        replies = asking.all([member.poll(state, topic, number) for member in members])
+        votes = poll_votes(
+            replies, "conclude_topic", ballot=next_ballot(state), topic=topic, round=number
+        )
+        required = needed(self.config.session.conclude, len(asking.participants()))
+        return asking.update(vote_history=votes, poll=counts(votes) | {"needed": required})
+
+    def periodic_user_stop_node(self, state: State) -> Update:
+        """✋ Every few rounds the user may end the topic, skip to the report or have the agenda revised."""
+        question = hitl.periodic_stop(state["current_topic"], state["current_round"], state["poll"])
+        action = self.ask_human(question)["action"]
+        if action == "modify_agenda":
+            return {"agenda_change": True}
+        return {"decision": action if action in CLOSING else ""}
+
+    def vote_evaluation_node(self, state: State) -> Update:
+        """Is the topic concluded, and by whom?"""
+        poll = state["poll"]
+        if state.get("decision") in CLOSING:
+            return {"concluded_by": "user"}
+        if poll["yes"] >= poll["needed"]:
+            return {"concluded_by": "vote"}
+        if state["current_round"] >= self.config.session.max_rounds:
+            return {"concluded_by": "max_rounds"}
+        return {"concluded_by": ""}
+
+
+_USER = AgentRecord(
+    id="user",
+    name="You",
+    role="participant",
+    provider="",
+    model="",
+    persona=None,
+    base_url=None,
+    temperature=None,
+    max_tokens=None,
+    timeout=None,
+)
+
+
+def message(
+    state: State, position: int, speaker: AgentRecord, *, kind: str, round: int, content: str, at: str
+) -> Message:
+    """The `position`-th thing said in this step."""
+    return Message(
+        id=f"m{len(state.get('messages', [])) + position:04d}",
+        agent=speaker["id"],
+        speaker=speaker["name"],
+        role="user" if speaker["id"] == "user" else speaker["role"],
+        kind=kind,  # type: ignore[typeddict-item]
+        topic=state["current_topic"],
+        round=round,
+        content=content,
+        at=at,
+    )
+
+
+def _rotated(order: Sequence[str], by: int) -> list[str]:
+    start = by % len(order) if order else 0
+    return [*order[start:], *order[:start]]

@@ -1,0 +1,144 @@
+"""Where sessions are kept: one SQLite database in the data folder, written through at every step."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from virtual_agora.errors import NewerSessionError, SessionNotFoundError, StorageError
+from virtual_agora.state.schema import SCHEMA_VERSION
+
+__all__ = ["DATABASE", "copy_history", "latest", "open_saver", "session_ids", "storage_errors", "thread"]
+
+DATABASE = "sessions.sqlite3"
+BUSY_SECONDS = 30.0
+
+
+@contextmanager
+def storage_errors(place: Path | str) -> Iterator[None]:
+    """Turn what the database or the disk refuses into one sentence.
+
+    Raises:
+        StorageError: for any `sqlite3.Error` or `OSError` inside the block.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "malformed" in text or "not a database" in text:
+            raise StorageError(
+                f"The session database {place} is damaged ({text}).",
+                hint="Restore it from a copy, or move it away to start afresh; reports already written are whole.",
+            ) from error
+        if "full" in text:
+            raise StorageError(
+                f"The disk with {place} is full.", hint="Make room; resume goes on from the last saved step."
+            ) from error
+        raise StorageError(
+            f"The session database {place} refuses: {text}.",
+            hint="Check that the folder exists and that you may write to it, or name another with --data-dir.",
+        ) from error
+    except OSError as error:
+        raise StorageError(
+            f"{place} cannot be used: {error.strerror or error}.",
+            hint="Check the folder's permissions and free space, or name another with --data-dir.",
+        ) from error
+
+
+@contextmanager
+def open_saver(data_dir: Path) -> Iterator[SqliteSaver]:
+    """The checkpointer over the data folder's database, which is made when missing.
+
+    Every commit reaches the disk before the call returns (`synchronous=FULL`): a paid answer also survives
+    the loss of power. Only plain data is read back (strict msgpack).
+
+    Raises:
+        StorageError: the folder or the database cannot be used.
+    """
+    path = data_dir / DATABASE
+    with storage_errors(path):
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS)
+    try:
+        with storage_errors(path):
+            path.chmod(0o600)
+            connection.execute("PRAGMA synchronous=FULL")
+            saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+            saver.setup()
+        yield saver
+    finally:
+        connection.close()
+
+
+def thread(session_id: str, checkpoint_id: str | None = None) -> RunnableConfig:
+    """The configuration that names a session, or one of its checkpoints, to LangGraph."""
+    where = {"thread_id": session_id, "checkpoint_ns": ""}
+    return {"configurable": where | ({"checkpoint_id": checkpoint_id} if checkpoint_id else {})}
+
+
+def latest(saver: BaseCheckpointSaver[str], session_id: str) -> CheckpointTuple:
+    """A session's latest checkpoint: its small fields only, not the lists that grow.
+
+    Raises:
+        SessionNotFoundError: there is none.
+        NewerSessionError: a later release wrote it.
+    """
+    found = saver.get_tuple(thread(session_id))
+    if found is None:
+        known = ", ".join(session_ids(saver)[:5]) or "there is none yet"
+        raise SessionNotFoundError(
+            f"There is no session “{session_id}”.", hint=f"Known sessions: {known}."
+        )
+    version = found.checkpoint["channel_values"].get("schema_version", SCHEMA_VERSION)
+    if version > SCHEMA_VERSION:
+        raise NewerSessionError(
+            f"Session “{session_id}” was saved by a later release (format {version}, this one reads {SCHEMA_VERSION}).",
+            hint="Update virtual-agora and resume again; the session is untouched.",
+        )
+    return found
+
+
+def session_ids(saver: BaseCheckpointSaver[str]) -> list[str]:
+    """Every session in the database, the latest written first."""
+    assert isinstance(saver, SqliteSaver)
+    with saver.cursor(transaction=False) as cursor:
+        rows = cursor.execute(
+            "SELECT thread_id FROM checkpoints WHERE checkpoint_ns = '' "
+            "GROUP BY thread_id ORDER BY max(checkpoint_id) DESC"
+        )
+        return [str(row[0]) for row in rows]
+
+
+def copy_history(
+    saver: BaseCheckpointSaver[str], source: str, checkpoint_id: str, target: str
+) -> None:
+    """Give session `target` the history of `source` up to a checkpoint, so that both live on alone.
+
+    The whole line of ancestors is copied, because fields that grow are kept as what each step added. What
+    was already answered for the step *after* the checkpoint stays behind: there the new session decides afresh.
+    """
+    line: list[CheckpointTuple] = []
+    at: RunnableConfig | None = thread(source, checkpoint_id)
+    while at is not None and (found := saver.get_tuple(at)) is not None:
+        line.append(found)
+        at = found.parent_config
+    config = thread(target)
+    for position, found in enumerate(reversed(line), start=1):
+        checkpoint = found.checkpoint
+        if "session_id" in checkpoint["channel_values"]:
+            checkpoint["channel_values"]["session_id"] = target
+        config = saver.put(config, checkpoint, found.metadata, checkpoint["channel_versions"])
+        if position == len(line):
+            break
+        by_task: dict[str, list[tuple[str, object]]] = {}
+        for task_id, channel, value in found.pending_writes or ():
+            by_task.setdefault(task_id, []).append((channel, value))
+        for task_id, writes in by_task.items():
+            saver.put_writes(config, writes, task_id)

@@ -1,0 +1,1 @@
+"""Ballots, rules and tallies, as plain functions."""
