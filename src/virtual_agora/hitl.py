@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from virtual_agora.errors import InvalidAnswerError
+from virtual_agora.cleaning import clean
+from virtual_agora.errors import InvalidAnswerError, UsageError
 
 __all__ = [
     "Answerer",
     "Question",
     "agenda_approval",
     "check_answer",
+    "check_theme",
     "default_answer",
     "periodic_stop",
     "provider_failure",
@@ -38,8 +40,18 @@ MAX_THEME = 20_000
 MAX_TOPICS = 20
 MAX_TEXT = 20_000
 
-Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
-Title = Annotated[str, Field(min_length=1, max_length=300)]
+def _one_line(text: Any) -> Any:
+    return " ".join(clean(text).split()) if isinstance(text, str) else text
+
+
+def _text(text: Any) -> Any:
+    return clean(text).strip() if isinstance(text, str) else text
+
+
+# Cleaned before they are measured, so that what is left must be long enough.
+Text = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=MAX_TEXT)]
+Title = Annotated[str, BeforeValidator(_one_line), Field(min_length=1, max_length=300)]
+Theme = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=MAX_THEME)]
 Agenda = Annotated[list[Title], Field(min_length=1, max_length=MAX_TOPICS)]
 
 
@@ -55,7 +67,7 @@ class _Plain(_Answer):
 
 class _Theme(_Answer):
     action: Literal["start"]
-    theme: Annotated[str, Field(min_length=1, max_length=MAX_THEME)]
+    theme: Theme
     topics: list[Title] = Field(default_factory=list, max_length=MAX_TOPICS)
 
 
@@ -208,6 +220,27 @@ def provider_failure(
         "failures": [dict(failure) for failure in failures],
         "step": step,
     }
+
+
+def check_theme(theme: str, topics: Sequence[str] = ()) -> tuple[str, list[str]]:
+    """A theme and topics given from outside a question, cleaned.
+
+    Raises:
+        UsageError: one of them is empty, too long or listed twice.
+    """
+    question = theme_request()
+    try:
+        answer = check_answer(question, {"action": "start", "theme": theme, "topics": list(topics)})
+    except InvalidAnswerError as error:
+        if not _text(theme):
+            raise UsageError("The theme is empty.", hint="Give a question in words.") from None
+        if len(theme) > MAX_THEME:
+            raise UsageError(
+                f"The theme has {len(theme):,} characters; {MAX_THEME:,} is the most.",
+                hint="Put long material into a folder and name it with --context.",
+            ) from None
+        raise UsageError(error.message, hint="Each topic is one line of text, given once.") from None
+    return answer["theme"], answer["topics"]
 
 
 def check_answer(question: Mapping[str, Any], answer: Any) -> dict[str, Any]:

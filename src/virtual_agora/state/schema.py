@@ -14,6 +14,7 @@ from langgraph.channels.delta import DeltaChannel
 from typing_extensions import TypedDict
 
 __all__ = [
+    "DEMO_STAMP",
     "SCHEMA_VERSION",
     "AgentRecord",
     "Ballot",
@@ -35,6 +36,9 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 """Raised when a saved session could no longer be read; kept in every session as `schema_version`."""
+
+DEMO_STAMP = "DEMO: scripted text, no model was used"
+"""Said wherever the text of a session whose `demo` is true is shown or kept."""
 
 SNAPSHOT_EVERY = 1000
 """Updates of a growing field between two full copies of it in the checkpoints (see `docs/adr`)."""
@@ -147,6 +151,8 @@ class Message(TypedDict):
     """Something said. `id` is unique in the session, `at` ISO 8601 in UTC.
 
     `kind` is `statement`, `final_words` or `user`; `speaker` is the name, `agent` the id (`user` for the human).
+    `role` is the agent's, or `convener` for the human. It cannot be `user`: LangGraph turns a dict with the role
+    of a chat message in a `DeltaChannel` into a message object, and the state is to stay plain data.
     """
 
     id: str

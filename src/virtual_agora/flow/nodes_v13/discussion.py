@@ -143,7 +143,7 @@ def message(
         id=f"m{len(state.get('messages', [])) + position:04d}",
         agent=speaker["id"],
         speaker=speaker["name"],
-        role="user" if speaker["id"] == "user" else speaker["role"],
+        role="convener" if speaker["id"] == "user" else speaker["role"],
         kind=kind,  # type: ignore[typeddict-item]
         topic=state["current_topic"],
         round=round,

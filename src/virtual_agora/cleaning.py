@@ -1,0 +1,29 @@
+"""Text from outside made harmless for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["clean"]
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, erasing
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS and kin
+    r"|\x1b[ -/]*[0-OQ-WYZ\\`-~]"  # two and three character escapes
+)
+_BREAKS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f"  # controls
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"  # what reorders a line, or hides in it
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """The text without anything that steers a terminal: escape sequences, controls, reordering marks.
+
+    Line breaks of every kind become `\\n`, tabs become spaces, lone surrogates `\N{REPLACEMENT CHARACTER}`.
+    """
+    text = _BREAKS.sub("\n", _ESCAPES.sub("", text))
+    text = _UNWANTED.sub("", text.replace("\t", "    "))
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,222 @@
+"""What each command does: gather, hand over, say how it ended. Each returns an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from rich.console import Console
+
+from virtual_agora import doctor as diagnosis
+from virtual_agora.config.defaults import offline_panel, panel_of
+from virtual_agora.config.documents import load_documents
+from virtual_agora.config.environment import load_env
+from virtual_agora.config.loader import load_config
+from virtual_agora.config.models import Config
+from virtual_agora.config.starter import write_starter
+from virtual_agora.errors import ConfigurationError, UsageError
+from virtual_agora.execution.session import Agora
+from virtual_agora.hitl import Answerer, check_theme, default_answer
+from virtual_agora.main import DONE, USAGE, WAITING
+from virtual_agora.prompts import Prompts
+from virtual_agora.providers.create import require_extra
+from virtual_agora.providers.vendors import check_provider, require_key
+from virtual_agora.reports import session_json
+from virtual_agora.ui import LiveView, PlainView, make_console, make_view
+from virtual_agora.ui.forms import answerer
+from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
+
+__all__ = ["doctor", "fork", "init", "resume", "run", "sessions", "show"]
+
+View = LiveView | PlainView
+
+
+def run(chosen: Namespace) -> int:
+    """Begin a session and run it."""
+    load_env(Path())
+    config, remark = _configuration(chosen)
+    _check_ready(config)
+    theme, topics = _theme(chosen)
+    documents = load_documents(chosen.context) if chosen.context else []
+    view = make_view(plain=chosen.plain)
+    for line in (remark, *(f"Reading {d['name']}, about {d['tokens']:,} tokens." for d in documents)):
+        view.console.print(line)
+    with Agora(_data_dir(chosen)) as agora:
+        session_id = agora.create(
+            config,
+            theme=theme,
+            topics=topics,
+            documents=documents,
+            session_id=chosen.session,
+            reports_dir=chosen.reports_dir,
+            seed=chosen.seed,
+        )
+        return _run_leg(agora, session_id, view, yes=chosen.yes, data_dir=chosen.data_dir)
+
+
+def resume(chosen: Namespace) -> int:
+    """Go on with a session where it stands."""
+    load_env(Path())
+    view = make_view(plain=chosen.plain)
+    with Agora(_data_dir(chosen)) as agora:
+        view.recall(agora.snapshot(chosen.session))
+        return _run_leg(agora, chosen.session, view, yes=chosen.yes, data_dir=chosen.data_dir)
+
+
+def sessions(chosen: Namespace) -> int:
+    """List the sessions, the latest first."""
+    with Agora(_data_dir(chosen)) as agora:
+        make_console().print(sessions_table(agora.list_sessions()))
+    return DONE
+
+
+def show(chosen: Namespace) -> int:
+    """Show one session: a summary, its steps, or everything as JSON."""
+    with Agora(_data_dir(chosen)) as agora:
+        if chosen.steps:
+            make_console().print(steps_table(agora.steps(chosen.session)))
+            return DONE
+        state = agora.snapshot(chosen.session)
+        if chosen.json:
+            sys.stdout.write(session_json(state))
+            return DONE
+        make_console().print(show_session(state, agora.question(chosen.session)))
+    return DONE
+
+
+def fork(chosen: Namespace) -> int:
+    """Begin a new session from a step of another."""
+    with Agora(_data_dir(chosen)) as agora:
+        new = agora.fork(chosen.session, chosen.at, chosen.name)
+    console = make_console()
+    console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
+    console.print(f"Go on with it: {_resume_command(new, chosen.data_dir)}")
+    return DONE
+
+
+def doctor(chosen: Namespace) -> int:
+    """Check everything a session needs, and say what to do about what is missing."""
+    load_env(Path())
+    config, remark = _configuration(chosen)
+    console = make_console()
+    console.print(remark)
+    healthy = True
+    for check in diagnosis.checks(
+        config,
+        data_dir=_data_dir(chosen),
+        reports_dir=chosen.reports_dir,
+        call_models=chosen.call,
+    ):
+        mark = {True: "ok     ", None: "warning", False: "FAILED "}[check.ok]
+        console.print(f"{mark} {check.name}: {check.message}")
+        if check.hint:
+            console.print(f"        {check.hint}")
+        healthy = healthy and check.ok is not False
+    return DONE if healthy else USAGE
+
+
+def init(chosen: Namespace) -> int:
+    """Write a configuration to begin with."""
+    console = make_console()
+    for path in write_starter(chosen.folder, force=chosen.force):
+        console.print(f"Wrote {path}")
+    console.print("Edit them, then check with: virtual-agora doctor --call")
+    return DONE
+
+
+def _configuration(chosen: Namespace) -> tuple[Config, str]:
+    """The configuration to use, and a sentence on where it comes from."""
+    config = load_config(chosen.config)
+    provider = getattr(chosen, "provider", None)
+    if provider is not None:
+        vendor = check_provider(provider)
+        if not vendor.default_model:
+            raise ConfigurationError(
+                f"The provider {vendor.name} needs to know which model.",
+                hint="Name provider, model and base_url in a configuration: virtual-agora init",
+            )
+        panel = (
+            offline_panel()
+            if vendor.name == "offline"
+            else panel_of(vendor.name, vendor.default_model)
+        )
+        rules = {"session": config.session, "prompts": config.prompts} if config else {}
+        return panel.model_copy(update=rules), f"The panel speaks through {vendor.label}."
+    if config is not None:
+        names = ", ".join(name for name, _ in config.participants())
+        return config, f"The panel: {names}."
+    return offline_panel(), (
+        "No config.yml here, so a scripted panel speaks. For real models: virtual-agora init"
+    )
+
+
+def _check_ready(config: Config) -> None:
+    """Find out before anything begins what would stop it."""
+    for agent in config.everyone():
+        vendor = check_provider(agent.provider)
+        require_extra(vendor.name)
+        require_key(vendor.name, agent.base_url)
+    Prompts(Path(config.prompts) if config.prompts else None).check()
+
+
+def _theme(chosen: Namespace) -> tuple[str, list[str]]:
+    if chosen.theme is not None:
+        return check_theme(chosen.theme, chosen.topic)
+    if chosen.yes or not _is_interactive():
+        raise UsageError(
+            "There is nothing to deliberate on.",
+            hint='Give a theme: virtual-agora run "Your question"',
+        )
+    return "", check_theme("-", chosen.topic)[1]
+
+
+def _run_leg(
+    agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: Path | None
+) -> int:
+    """Run as far as it goes, and say how to go on from there."""
+    again = f"To go on: {_resume_command(session_id, data_dir)}"
+    answer: Answerer | None = None
+    if yes:
+        answer = default_answer
+    elif _is_interactive():
+        answer = answerer(view)
+    console: Console = view.console
+    try:
+        with view:
+            leg = agora.run_leg(session_id, answer, listener=view)
+    except KeyboardInterrupt:
+        console.print(f"Stopped; everything that was answered is saved. {again}")
+        raise
+    except Exception:
+        console.print(again)
+        raise
+    if leg.status == "waiting":
+        message: Any = leg.question["message"] if leg.question else ""
+        console.print(f"The session waits for you: {message}")
+        console.print(again)
+        return WAITING
+    console.print(f"The reports are in {_relative(leg.reports)}; begin with {leg.reports.name}/index.md.")
+    return DONE
+
+
+def _is_interactive() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _data_dir(chosen: Namespace) -> Path:
+    """The folder of `--data-dir`, of VIRTUAL_AGORA_HOME, or the user's own for such data."""
+    home = os.environ.get("VIRTUAL_AGORA_HOME")
+    return chosen.data_dir or (Path(home) if home else user_data_path("virtual-agora"))
+
+
+def _resume_command(session_id: str, data_dir: Path | None) -> str:
+    where = f" --data-dir {data_dir}" if data_dir else ""
+    return f"virtual-agora resume {session_id}{where}"
+
+
+def _relative(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

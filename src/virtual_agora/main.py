@@ -1,0 +1,116 @@
+"""The command line. What a command does is in `commands.py`; here are its words, exit codes and last lines.
+
+Exit codes: 0 done; 2 bad usage or configuration; 3 waiting for a human; 4 failed, saved; 130 interrupted, saved.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["cli", "main", "parser"]
+
+DONE, USAGE, WAITING, FAILED, INTERRUPTED = 0, 2, 3, 4, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of the command line."""
+    top = argparse.ArgumentParser(
+        prog="virtual-agora",
+        description="A panel of language-model agents deliberates on your question, under your control.",
+        epilog="Without configuration and keys a scripted panel speaks, so that you can see how it works.",
+    )
+    top.add_argument("--version", action="version", version=_Version())
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="begin a deliberation")
+    run.add_argument("theme", nargs="?", metavar="THEME", help="the question; asked for when left out")
+    run.add_argument("--config", type=Path, metavar="FILE", help="configuration (./config.yml)")
+    run.add_argument("--provider", metavar="NAME", help="put the whole panel on one provider, e.g. offline or ollama")
+    run.add_argument("--topic", action="append", default=[], metavar="TEXT", help="a topic of yours, instead of a voted agenda; repeatable")
+    run.add_argument("--context", type=Path, metavar="FOLDER", help=".txt and .md files for the panel to read")
+    run.add_argument("--session", metavar="NAME", help="a name for the session")
+    run.add_argument("--seed", type=int, metavar="N", help="the seed of every random choice")
+    run.add_argument("--reports-dir", type=Path, default=Path("reports"), metavar="FOLDER", help="where reports go (./reports)")
+
+    resume = commands.add_parser("resume", help="go on with a session where it stands")
+    resume.add_argument("session", metavar="SESSION")
+    for running in (run, resume):
+        running.add_argument("--yes", action="store_true", help="answer every question with its default")
+        running.add_argument("--plain", action="store_true", help="plain text, line by line")
+
+    sessions = commands.add_parser("sessions", help="list the sessions")
+    show = commands.add_parser("show", help="show a session")
+    show.add_argument("session", metavar="SESSION")
+    kind = show.add_mutually_exclusive_group()
+    kind.add_argument("--json", action="store_true", help="everything, as a program reads it")
+    kind.add_argument("--steps", action="store_true", help="the steps it can be forked at")
+
+    fork = commands.add_parser("fork", help="begin a new session from a step of another")
+    fork.add_argument("session", metavar="SESSION")
+    fork.add_argument("--at", type=int, required=True, metavar="STEP", help="a number from show SESSION --steps")
+    fork.add_argument("--name", metavar="NAME", help="a name for the new session")
+
+    doctor = commands.add_parser("doctor", help="check configuration, keys, disk and database")
+    doctor.add_argument("--config", type=Path, metavar="FILE", help="configuration (./config.yml)")
+    doctor.add_argument("--call", action="store_true", help="also make one tiny call to every model")
+    doctor.add_argument("--reports-dir", type=Path, default=Path("reports"), metavar="FOLDER", help="where reports go (./reports)")
+
+    init = commands.add_parser("init", help="write a configuration to begin with")
+    init.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER")
+    init.add_argument("--force", action="store_true", help="replace files that are there")
+
+    for using in (run, resume, sessions, show, fork, doctor):
+        using.add_argument("--data-dir", type=Path, metavar="FOLDER", help="where sessions are kept (VIRTUAL_AGORA_HOME)")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line and return its exit code; errors are printed, not raised."""
+    chosen = parser().parse_args(arguments)
+    # Imported only here, so that --help answers at once.
+    from virtual_agora import commands
+    from virtual_agora.errors import NodeExecutionError, UsageError, VirtualAgoraError
+
+    try:
+        code: int = getattr(commands, chosen.command)(chosen)
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has left; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except NodeExecutionError as error:
+        _say(f"Error: {error.message}", error.hint)
+        return USAGE if isinstance(error.cause, UsageError) else FAILED
+    except VirtualAgoraError as error:
+        _say(f"Error: {error.message}", error.hint)
+        return error.exit_code
+    return code
+
+
+def cli() -> None:
+    """The entry point of the installed command."""
+    sys.exit(main())
+
+
+class _Version:
+    """Looked up only when asked for: the package's metadata takes a while to find."""
+
+    def __mod__(self, _: object) -> str:
+        from importlib.metadata import version
+
+        return f"virtual-agora {version('virtual-agora')}"
+
+
+def _say(*lines: str) -> None:
+    for line in filter(None, lines):
+        print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli()

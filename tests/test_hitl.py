@@ -1,0 +1,112 @@
+"""Questions and answers: what is accepted, and what is said about the rest."""
+
+import pytest
+
+from virtual_agora import hitl
+from virtual_agora.errors import InvalidAnswerError, UsageError
+from virtual_agora.hitl import check_answer, check_theme, default_answer
+
+APPROVAL = hitl.agenda_approval(["One", "Two", "Three"], {}, rejections_left=1)
+THEME = hitl.theme_request()
+TURN = hitl.user_turn("One", 1, "start_of_round")
+STOP = hitl.periodic_stop("One", 3, {"yes": 1, "no": 3, "abstained": 0, "needed": 3})
+NEXT = hitl.topic_continuation("One", ["Two"], {"end": 0, "go_on": 4, "abstained": 0})
+FAILURE = hitl.provider_failure([], may_exclude=False, step="ballot")
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "checked"),
+    [
+        (APPROVAL, "approve", {"action": "approve"}),
+        (APPROVAL, " approve ", {"action": "approve"}),
+        (APPROVAL, {"action": "approve"}, {"action": "approve"}),
+        (
+            APPROVAL,
+            {"action": "edit", "agenda": [" A\x1b[2J \n topic "]},
+            {"action": "edit", "agenda": ["A topic"]},
+        ),
+        (
+            APPROVAL,
+            {"action": "reorder", "order": [3, 1]},
+            {"action": "reorder", "order": [3, 1]},
+        ),
+        (APPROVAL, "reject", {"action": "reject", "reason": ""}),
+        (TURN, {"action": "participate", "text": "Hm."}, {"action": "participate", "text": "Hm."}),
+        (STOP, "skip_to_report", {"action": "skip_to_report"}),
+        (NEXT, "modify_agenda", {"action": "modify_agenda"}),
+        (
+            THEME,
+            {"action": "start", "theme": "Bread?"},
+            {"action": "start", "theme": "Bread?", "topics": []},
+        ),
+    ],
+)
+def test_good_answers_come_out_whole(question, answer, checked):
+    assert check_answer(question, answer) == checked
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "reason"),
+    [
+        (APPROVAL, None, "names an action"),
+        (APPROVAL, {}, "names an action"),
+        (APPROVAL, [], "names an action"),
+        (APPROVAL, 7, "names an action"),
+        (APPROVAL, {"action": 7}, "names an action"),
+        (APPROVAL, "", "not possible here"),
+        (APPROVAL, "x" * 10_000, "not possible here"),
+        (APPROVAL, "continue", "choose approve, edit, reorder or reject"),
+        (APPROVAL, {"action": "edit"}, "agenda: field required"),
+        (APPROVAL, {"action": "edit", "agenda": []}, "agenda"),
+        (APPROVAL, {"action": "edit", "agenda": [""]}, "agenda.0"),
+        (APPROVAL, {"action": "edit", "agenda": ["\x1b[2J"]}, "agenda.0"),
+        (APPROVAL, {"action": "edit", "agenda": ["a"] * 21}, "agenda"),
+        (APPROVAL, {"action": "edit", "agenda": ["A", "a"]}, "listed twice"),
+        (APPROVAL, {"action": "approve", "agenda": ["A"]}, "agenda: extra"),
+        (APPROVAL, {"action": "reorder", "order": [1, 1]}, "1 to 3"),
+        (APPROVAL, {"action": "reorder", "order": [0]}, "1 to 3"),
+        (APPROVAL, {"action": "reorder", "order": []}, "1 to 3"),
+        (TURN, {"action": "participate", "text": "  "}, "text"),
+        (FAILURE, "exclude_agent", "not possible here"),
+        (FAILURE, {"action": "replace_model", "provider": "openai"}, "model"),
+        (THEME, "start", "theme"),
+    ],
+)
+def test_wrong_answers_are_refused_in_one_sentence(question, answer, reason):
+    with pytest.raises(InvalidAnswerError) as refused:
+        check_answer(question, answer)
+    assert reason in refused.value.message
+    assert len(refused.value.message) < 300
+
+
+def test_a_used_up_rejection_is_not_offered():
+    question = hitl.agenda_approval(["One"], {}, rejections_left=0)
+    with pytest.raises(InvalidAnswerError):
+        check_answer(question, "reject")
+
+
+@pytest.mark.parametrize("question", [APPROVAL, TURN, STOP, NEXT, FAILURE])
+def test_every_question_but_the_theme_has_a_default(question):
+    assert default_answer(question)["action"] == question["default"]
+    with pytest.raises(InvalidAnswerError):
+        default_answer(THEME)
+
+
+def test_without_them_is_the_default_only_where_it_is_possible():
+    assert hitl.provider_failure([], may_exclude=True, step="poll")["default"] == "exclude_agent"
+    assert FAILURE["default"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("theme", "says"),
+    [("", "empty"), (" \n\x00 ", "empty"), ("x" * 100_000, "--context")],
+)
+def test_a_theme_that_is_none_is_refused(theme, says):
+    with pytest.raises(UsageError) as refused:
+        check_theme(theme)
+    assert says in str(refused.value)
+
+
+def test_a_theme_loses_what_steers_a_terminal():
+    theme, topics = check_theme("\x1b]0;title\x07<b>Bread?</b>\u202e", ["One\ttopic"])
+    assert (theme, topics) == ("<b>Bread?</b>", ["One topic"])
