@@ -63,7 +63,7 @@ def model_call(node: FlowNode, request: Request[Any], caller: Caller) -> Outcome
             seed=node.seed,
         )
     except VirtualAgoraError as error:
-        return Outcome(result=None, action=node.recovery.action_for(error), reason=str(error))
+        return Outcome(result=None, action=node.recovery.action_for(error).value, reason=str(error))
     return Outcome(result=result, action="", reason="")
 
 
@@ -74,8 +74,8 @@ class Asking:
         self._node = node
         self._state = state
         self._records = {agent["id"]: agent for agent in state["agents"]}
-        self._failures = dict(state.get("failures", {}))
-        self._excluded = list(state.get("excluded", []))
+        self._failures = dict(state["failures"])
+        self._excluded = list(state["excluded"])
         self._usage: dict[str, Usage] = {}
         self._notices: list[Notice] = []
         self._calls = 0
@@ -97,7 +97,7 @@ class Asking:
             if answer["action"] == "exclude_agent":
                 for number in blocked:
                     self._exclude(requests[number].member, outcomes[number]["reason"])
-                    outcomes[number]["action"] = Action.ABSTAIN
+                    outcomes[number]["action"] = Action.ABSTAIN.value
                 break
             if answer["action"] == "replace_model":
                 self._replace(asked, answer)
@@ -121,9 +121,9 @@ class Asking:
         replaced = [agent for agent in self._records.values() if agent not in self._state["agents"]]
         grown = {"agents": replaced, "usage": self._usage, "notices": self._notices}
         update: dict[str, Any] = {name: new for name, new in grown.items() if new}
-        if self._failures != self._state.get("failures", {}):
+        if self._failures != self._state["failures"]:
             update["failures"] = self._failures
-        if self._excluded != self._state.get("excluded", []):
+        if self._excluded != self._state["excluded"]:
             update["excluded"] = self._excluded
         return update | fields
 

@@ -246,10 +246,13 @@ class VirtualAgoraV13Flow:
             elif mode == "updates":
                 # A step's updates come before its checkpoint: hold them back until it is written.
                 waiting.extend(chunk.get("__interrupt__", ()))
-                held.extend((name, chunk[name]) for name in chunk if name in NODES)
+                if not chunk.get("__metadata__", {}).get("cached"):
+                    held.extend((name, chunk[name]) for name in chunk if name in NODES)
             elif not waiting:
                 yield from self._commit(held)
                 held = []
+        # Beside a step that waits another may have finished: it is saved, and does not run again.
+        yield from self._commit(held)
         if waiting:
             raise GraphInterrupt(waiting)
 

@@ -10,6 +10,10 @@ from virtual_agora.state.schema import AgentRecord, Notice
 
 __all__ = ["OpeningNodes"]
 
+ONE_MODEL = (
+    "All participants share one model: expect them to agree more than a mixed panel would."
+)
+
 
 class OpeningNodes(FlowNode):
     """Configuration, assembly, theme."""
@@ -31,13 +35,12 @@ class OpeningNodes(FlowNode):
         agents = [_record(id_, name, "participant", member) for id_, name, member in participants]
         agents += [_record(role, member.name or name, role, member) for role, name, member in roles]
         models = {(member.provider, member.model) for _, _, member in participants}
-        if len(models) > 1 or state["demo"]:
-            return {"agents": agents}
-        warning = "All participants share one model: expect them to agree more than a mixed panel would."
-        return {
-            "agents": agents,
-            "notices": [Notice(kind="warning", agent="", text=warning, topic="", round=0)],
-        }
+        update: Update = {"agents": agents, "failures": {}, "excluded": []}
+        if len(models) == 1 and not state["demo"]:
+            update["notices"] = [
+                Notice(kind="warning", agent="", text=ONE_MODEL, topic="", round=0)
+            ]
+        return update
 
     def get_theme_node(self, state: State) -> Update:
         """✋ What to deliberate on, and on which topics, where the session does not bring it along."""

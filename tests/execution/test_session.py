@@ -1,0 +1,226 @@
+"""The sessions of a data folder: a leg at a time, on disk, under a lock."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sqlite3
+import stat
+
+import pytest
+from tests.conftest import THEME, TestClock, answers, offline_config
+
+from virtual_agora.errors import (
+    NewerSessionError,
+    SessionLockedError,
+    SessionNotFoundError,
+    StorageError,
+    UsageError,
+)
+from virtual_agora.events import SessionFinished, SessionStarted
+from virtual_agora.execution.session import Agora
+from virtual_agora.hitl import default_answer
+from virtual_agora.state.checkpoints import DATABASE, thread
+from virtual_agora.state.schema import SCHEMA_VERSION
+
+TOPICS = ("What does it cost?",)
+
+
+@pytest.fixture
+def agora(tmp_path):
+    with Agora(tmp_path / "data", clock=TestClock()) as agora:
+        yield agora
+
+
+def begin(agora, *, session_id="s", **values):
+    values = {"theme": THEME, "topics": TOPICS, **values}
+    reports = agora.data_dir.parent / "reports"
+    return agora.create(offline_config(), reports_dir=reports, session_id=session_id, **values)
+
+
+def test_a_leg_runs_to_the_first_question_and_the_next_leg_goes_on(agora):
+    session = begin(agora)
+    leg = agora.run_leg(session)
+    assert (leg.status, leg.question["type"]) == ("waiting", "periodic_stop")
+    assert agora.list_sessions()[0].waiting_for == "periodic_stop"
+    assert agora.question(session) == leg.question
+    leg = agora.run_leg(session, default_answer)
+    assert (leg.status, leg.question) == ("complete", None)
+    assert (leg.reports / "index.md").is_file()
+
+
+def test_another_process_like_instance_goes_on_as_the_session_was_set_up(tmp_path):
+    with Agora(tmp_path / "data", clock=TestClock()) as first:
+        session = begin(first)
+        first.run_leg(session)
+        before = first.snapshot(session)
+    with Agora(tmp_path / "data", clock=TestClock()) as second:
+        assert second.snapshot(session) == before
+        second.run_leg(session, default_answer)
+        after = second.snapshot(session)
+    assert after["messages"][: len(before["messages"])] == before["messages"]
+    assert after["seed"] == before["seed"] == 7
+
+
+def test_documents_reach_the_session_whole_and_are_stored_once(agora):
+    text = "All work and no play. " * 10_000
+    session = begin(agora, documents=[{"name": "a.txt", "text": text, "tokens": 55_000}])
+    agora.run_leg(session, default_answer)
+    assert agora.snapshot(session)["context_documents"][0]["text"] == text
+    size = sum(path.stat().st_size for path in agora.data_dir.glob(f"{DATABASE}*"))
+    assert size < 4 * len(text) + 3_000_000
+
+
+def test_listeners_and_log_are_told_the_same_without_tokens_in_the_log(agora):
+    session = begin(agora)
+    events = []
+    agora.run_leg(session, default_answer, listener=events.append)
+    log = agora.data_dir / "logs" / f"{session}.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [type(event).__name__ for event in events if type(event).__name__ != "Token"]
+    assert [line["event"] for line in lines] == told
+    assert isinstance(events[0], SessionStarted)
+    assert isinstance(events[-1], SessionFinished)
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_the_list_says_where_each_session_stands(agora):
+    begin(agora, session_id="done")
+    agora.run_leg("done", default_answer)
+    begin(agora, session_id="waiting")
+    agora.run_leg("waiting")
+    begin(agora, session_id="begun")
+    listed = {info.session_id: info for info in agora.list_sessions()}
+    assert list(listed) == ["begun", "waiting", "done"]
+    assert {name: info.status for name, info in listed.items()} == {
+        "done": "complete",
+        "waiting": "waiting",
+        "begun": "interrupted",
+    }
+    assert listed["done"].calls > 20
+    assert listed["done"].cost == 0.0
+    assert listed["begun"].theme == THEME
+
+
+def test_a_fork_shares_the_past_and_lives_on_alone(agora):
+    session = begin(agora, topics=())
+    agora.run_leg(session, answers(agenda_approval={"action": "reorder", "order": [1]}))
+    original = agora.snapshot(session)
+    step = next(step for step in agora.steps(session) if step.node == "agenda_approval")
+    fork = agora.fork(session, step.number)
+    assert agora.snapshot(fork)["proposed_agenda"] == original["proposed_agenda"]
+    assert agora.snapshot(fork)["session_id"] == fork
+    other = answers(agenda_approval={"action": "edit", "agenda": ["Something else?"]})
+    assert agora.run_leg(fork, other).status == "complete"
+    assert agora.snapshot(fork)["completed_topics"] == ["Something else?"]
+    assert agora.snapshot(session) == original
+    assert agora.snapshot(fork)["vote_history"][:4] == original["vote_history"][:4]
+
+
+@pytest.mark.parametrize("at", range(0, 24, 3))
+def test_a_session_can_be_forked_at_any_step(agora, at):
+    session = begin(agora)
+    agora.run_leg(session, default_answer)
+    steps = agora.steps(session)
+    chosen = steps[at % len(steps)]
+    fork = agora.fork(session, chosen.number, f"fork-{at}")
+    assert agora.run_leg(fork, default_answer).status == "complete"
+
+
+def test_a_step_that_is_not_there_cannot_be_forked_at(agora):
+    session = begin(agora)
+    with pytest.raises(UsageError, match="has no step 99"):
+        agora.fork(session, 99)
+
+
+def test_names_are_checked_and_taken_once(agora):
+    begin(agora, session_id="s")
+    with pytest.raises(UsageError, match="already a session"):
+        begin(agora, session_id="s")
+    for name in ("", "../escape", "a/b", "-x", "x" * 65, "a\nb"):
+        with pytest.raises(UsageError, match="cannot be the name"):
+            begin(agora, session_id=name)
+
+
+def test_an_unknown_session_is_said_with_the_known_ones(agora):
+    begin(agora, session_id="known")
+    for use in (agora.run_leg, agora.snapshot, agora.steps):
+        with pytest.raises(SessionNotFoundError, match="known"):
+            use("unknown")
+
+
+def _hold(data_dir, session, locked, release):
+    with Agora(data_dir) as agora:
+
+        def wait(question):
+            locked.set()
+            release.wait(30)
+            return default_answer(question)
+
+        agora.run_leg(session, wait)
+
+
+def test_a_session_another_process_runs_is_refused(agora):
+    session = begin(agora)
+    context = multiprocessing.get_context("spawn")
+    locked, release = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(agora.data_dir, session, locked, release))
+    other.start()
+    try:
+        assert locked.wait(30)
+        with pytest.raises(SessionLockedError, match="another process"):
+            agora.run_leg(session)
+        assert agora.snapshot(session)["main_topic"] == THEME
+    finally:
+        release.set()
+        other.join(30)
+    assert agora.snapshot(session)["status"] == "complete"
+
+
+def test_a_session_of_a_later_release_is_left_alone(agora):
+    session = begin(agora)
+    stored = agora._saver.get_tuple(thread(session))
+    values = stored.checkpoint["channel_values"]
+    values["schema_version"] = SCHEMA_VERSION + 1
+    agora._saver.put(
+        thread(session), stored.checkpoint, stored.metadata, stored.checkpoint["channel_versions"]
+    )
+    with pytest.raises(NewerSessionError, match="later release"):
+        agora.run_leg(session)
+
+
+def test_a_damaged_database_is_said_in_one_sentence(tmp_path):
+    data = tmp_path / "data"
+    with Agora(data) as agora:
+        session = begin(agora)
+    (data / DATABASE).write_bytes(b"not a database at all" * 500)
+    with pytest.raises(StorageError, match="damaged"), Agora(data) as agora:
+        agora.run_leg(session)
+
+
+def test_a_page_spoilt_in_the_middle_is_said_too(tmp_path):
+    data = tmp_path / "data"
+    with Agora(data) as agora:
+        session = begin(agora)
+        agora.run_leg(session)
+    with sqlite3.connect(data / DATABASE) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    raw = bytearray((data / DATABASE).read_bytes())
+    raw[page:] = b"\xff" * (len(raw) - page)
+    (data / DATABASE).write_bytes(raw)
+    with pytest.raises(StorageError), Agora(data) as agora:
+        agora.run_leg(session)
+
+
+def test_a_data_folder_that_is_a_file_is_said(tmp_path):
+    (tmp_path / "data").write_text("I am a file")
+    with pytest.raises(StorageError, match="data"), Agora(tmp_path / "data"):
+        pass
+
+
+def test_the_database_is_for_its_owner_only(agora):
+    begin(agora)
+    assert stat.S_IMODE((agora.data_dir / DATABASE).stat().st_mode) == 0o600
+    assert stat.S_IMODE(agora.data_dir.stat().st_mode) == 0o700

@@ -1,0 +1,239 @@
+"""Each row of the recovery table in a whole session: coordinator, real SDK, real HTTP, a server that misbehaves.
+
+Which fault a model has is its name; see `tests/support/wire.py`.
+"""
+
+from __future__ import annotations
+
+import pytest
+from tests.conftest import THEME, answers, checked_updates, where
+from tests.support.wire import Wire
+
+from virtual_agora.config.models import Config
+from virtual_agora.errors import NodeExecutionError
+from virtual_agora.execution.stream_coordinator import StreamCoordinator
+from virtual_agora.flow.error_recovery import TABLE, Action
+from virtual_agora.flow.interrupts import GraphInterrupt
+from virtual_agora.hitl import default_answer
+from virtual_agora.state.validator import validate_state_consistency
+
+TOPICS = ("What does it cost?",)
+
+
+@pytest.fixture
+def wire(tmp_path):
+    with Wire(tmp_path / "requests.jsonl") as wire:
+        yield wire
+
+
+def panel(wire, *models, role="good", **session):
+    """Participants with these models; moderator, summarizer and report writer share `role`."""
+
+    def agent(model, **more):
+        return {"provider": "openai_compatible", "model": model, "base_url": wire.base_url, **more}
+
+    return Config.model_validate(
+        {
+            "agents": [agent(model, name=f"P{n}") for n, model in enumerate(models, start=1)],
+            "moderator": agent(role),
+            "summarizer": agent(role),
+            "report_writer": agent(role),
+            "session": {"seed": 1, "min_rounds": 2, "checkpoint_interval": 2, **session},
+        }
+    )
+
+
+def finish(flow, session, **by_type):
+    steps = [name for name, _ in checked_updates(flow, session, answers(**by_type))]
+    assert steps[-1] == "multi_file_output"
+    return flow.state_manager.get_snapshot()
+
+
+def kinds(state):
+    return [(notice["kind"], notice["agent"]) for notice in state["notices"]]
+
+
+def test_transient_the_call_is_repeated_as_the_server_asks(make_flow, wire, clock):
+    flow = make_flow(panel(wire, "good", "good", "busy-twice"))
+    state = finish(flow, flow.create_session(THEME, topics=TOPICS))
+    assert all(7 <= wait < 8 for wait in clock.slept)  # the server's Retry-After, and a little jitter
+    assert len(clock.slept) >= 2 * 2
+    assert state["notices"] == []
+    assert {m["agent"] for m in state["messages"]} >= {"participant-3"}
+
+
+@pytest.mark.parametrize("model", ["always-500", "cut-off"])
+def test_an_agent_that_fails_for_good_is_skipped_and_then_excluded(make_flow, wire, clock, model):
+    flow = make_flow(panel(wire, "good", "good", model, min_rounds=4, max_rounds=4))
+    session = flow.create_session(THEME, topics=TOPICS)
+    state = finish(flow, session)
+    lost = [("skipped", "participant-3")] * 3 + [("excluded", "participant-3")]
+    assert kinds(state) == lost
+    assert state["excluded"] == ["participant-3"]
+    assert len([m for m in state["messages"] if m["round"] == 4 and m["kind"] == "statement"]) == 2
+    asked = [line for line in wire.received() if line["model"] == model]
+    assert len(asked) == 9  # three attempts for each of three turns, and none afterwards
+    index = (flow.reports_dir / f"session_{session}" / "index.md").read_text()
+    assert "P3" in index
+    assert "excluded" in index
+
+
+def test_malformed_asked_again_and_then_right(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good", "off-form-once"))
+    state = finish(flow, flow.create_session(THEME, topics=TOPICS))
+    assert ("repaired", "participant-3") in kinds(state)
+    poll = [v for v in state["vote_history"] if v["agent"] == "participant-3"]
+    assert all(vote["choice"] for vote in poll)
+
+
+def test_malformed_read_from_plain_text_where_that_is_safe(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good", "says-yes"))
+    state = finish(flow, flow.create_session(THEME, topics=TOPICS))
+    (vote,) = [v for v in state["vote_history"] if v["agent"] == "participant-3"]
+    assert vote["choice"] == ["yes"]
+    assert any("read from its plain text" in notice["text"] for notice in state["notices"])
+
+
+def test_malformed_to_the_end_is_an_abstention_on_record(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good", "off-form"))
+    state = finish(flow, flow.create_session(THEME))
+    abstained = [v for v in state["vote_history"] if v["agent"] == "participant-3"]
+    assert abstained
+    assert all(vote["choice"] == [] and vote["reason"] for vote in abstained)
+    assert ("abstained", "participant-3") in kinds(state)
+    assert state["excluded"] == []  # it does speak, in free text
+    asked = [line for line in wire.received() if line["model"] == "off-form" and line["task"] == "poll"]
+    assert len(asked) == 3 * len([v for v in abstained if v["kind"] == "conclude_topic"])
+
+
+def test_a_role_whose_answers_are_malformed_is_done_without(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good", role="off-form"))
+    state = finish(flow, flow.create_session(THEME))
+    assert {agent for kind, agent in kinds(state) if kind == "abstained"} >= {
+        "moderator",
+        "report_writer",
+    }
+    assert state["tally"]["tie_broken_by"] in ("", "seed")
+    assert state["reports"][-1]["sections"][0]["title"] == "The answer"
+
+
+@pytest.mark.parametrize("model", ["refuses-key", "out-of-quota"])
+def test_key_or_quota_refused_the_session_pauses_and_goes_on_once_mended(make_flow, wire, model):
+    flow = make_flow(panel(wire, "good", "good", model))
+    session = flow.create_session(THEME)
+    with pytest.raises(GraphInterrupt) as pause:
+        list(StreamCoordinator(flow).coordinate_stream_execution(where(session)))
+    question = pause.value.value
+    assert question["type"] == "provider_failure"
+    assert [failure["agent"] for failure in question["failures"]] == ["P3"]
+    assert set(question["options"]) == {"retry", "exclude_agent", "replace_model", "stop"}
+    answered = {line["request"] for line in wire.answered()}
+    wire.mend()
+    state = finish(flow, session, provider_failure="retry")
+    assert state["notices"] == []
+    proposals = [line for line in wire.received() if line["task"] == "proposal"]
+    assert [line["model"] for line in proposals if line["request"] not in answered] == [model] * 2
+    assert len(proposals) == 4  # the two that had answered were not asked again
+
+
+def test_stop_leaves_the_question_waiting_and_unattended_it_goes_on_without(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good", "refuses-key"))
+    session = flow.create_session(THEME, topics=TOPICS)
+    coordinator = StreamCoordinator(flow, answers(provider_failure="stop"))
+    with pytest.raises(GraphInterrupt):
+        list(coordinator.coordinate_stream_execution(where(session)))
+    state = finish(flow, session)
+    assert kinds(state) == [("excluded", "participant-3")]
+    assert {m["agent"] for m in state["messages"]} == {"participant-1", "participant-2"}
+
+
+def test_a_model_can_be_replaced(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "refuses-key"))
+    session = flow.create_session(THEME, topics=TOPICS)
+    other = {
+        "action": "replace_model",
+        "provider": "OpenAI_compatible",
+        "model": "good",
+        "base_url": wire.base_url,
+    }
+    state = finish(flow, session, provider_failure=other)
+    assert state["agents"][1]["model"] == "good"
+    assert kinds(state) == [("replaced", "participant-2")]
+    assert len([line for line in wire.received() if line["model"] == "refuses-key"]) == 1
+
+
+@pytest.mark.parametrize("model", ["always-500", "refuses-key"])
+def test_too_few_participants_left_the_user_is_asked(make_flow, wire, clock, model):
+    flow = make_flow(panel(wire, "good", model))
+    session = flow.create_session(THEME, topics=TOPICS)
+    with pytest.raises(GraphInterrupt) as pause:
+        list(checked_updates(flow, session))
+    assert pause.value.value["type"] == "provider_failure"
+    assert "exclude_agent" not in pause.value.value["options"]
+    wire.mend()
+    assert finish(flow, session, provider_failure="retry")["excluded"] == []
+
+
+def test_a_role_nobody_can_stand_in_for_is_asked_about(make_flow, wire, clock):
+    flow = make_flow(panel(wire, "good", "good", role="always-500"))
+    session = flow.create_session(THEME, topics=TOPICS)
+    with pytest.raises(GraphInterrupt) as pause:
+        list(checked_updates(flow, session))
+    assert pause.value.value["failures"][0]["agent"] == "summarizer"
+    assert pause.value.value["default"] == "stop"
+    wire.mend()
+    assert finish(flow, session, provider_failure="retry")["status"] == "complete"
+
+
+def test_a_bug_costs_nothing_that_was_paid_for(make_flow, wire):
+    """The step breaks after its calls; resumed without the bug, none of them is made again."""
+    flow = make_flow(panel(wire, "good", "good", "good"))
+    session = flow.create_session(THEME, topics=TOPICS)
+    original = flow.nodes.discussion_round_node
+
+    def broken(state):
+        original(state)
+        raise ZeroDivisionError("a bug after three statements")
+
+    flow.nodes.discussion_round_node = broken
+    with pytest.raises(NodeExecutionError, match="a bug after three statements"):
+        list(checked_updates(flow, session))
+    assert len(wire.received()) == 3
+    state = flow.state_manager.get_snapshot()
+    assert validate_state_consistency(state)["is_valid"]
+    assert "a bug after three statements" in flow.error_recovery_manager.last_error(where(session))
+    flow.nodes.discussion_round_node = original
+    finish(flow, session)
+    said = [line["sha256"] for line in wire.received()]
+    assert len(said) == len(set(said))
+
+
+def test_a_bug_that_spoils_the_state_is_undone_to_the_last_valid_step(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good"))
+    session = flow.create_session(THEME, topics=TOPICS)
+    summarize, poll = flow.nodes.round_summarization_node, flow.nodes.end_topic_poll_node
+
+    def spoil(state):
+        return {**summarize(state), "current_round": -5}
+
+    def notice(state):
+        raise ValueError("this cannot be")
+
+    flow.nodes.round_summarization_node = spoil
+    flow.nodes.discussion_round_node, discuss = (
+        lambda state: notice(state) if state["current_round"] < 0 else discuss(state)
+    ), flow.nodes.discussion_round_node
+    with pytest.raises(NodeExecutionError, match="this cannot be"):
+        list(StreamCoordinator(flow, default_answer).coordinate_stream_execution(where(session)))
+    repaired = flow.graph.get_state(where(session))
+    assert validate_state_consistency(repaired.values)["is_valid"]
+    assert repaired.next == ("round_summarization",)
+    assert flow.state_manager.get_snapshot() == repaired.values
+    flow.nodes.round_summarization_node, flow.nodes.end_topic_poll_node = summarize, poll
+    flow.nodes.discussion_round_node = discuss
+    assert finish(flow, session)["current_round"] == 2
+
+
+def test_the_table_has_a_rule_for_every_error_and_bugs_come_last():
+    assert TABLE[-1].errors == (Exception,)
+    assert TABLE[-1].action is Action.EMERGENCY

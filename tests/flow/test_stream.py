@@ -1,0 +1,221 @@
+"""The contract of `flow.stream`: what was seen is saved, answers are checked, and it goes on from anywhere."""
+
+from __future__ import annotations
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from tests.conftest import THEME, answers, checked_updates, where
+
+from virtual_agora.errors import InvalidAnswerError, NodeExecutionError, StaleAnswerError, StateError
+from virtual_agora.events import CallFinished, StepFinished, Token
+from virtual_agora.execution.stream_coordinator import StreamCoordinator
+from virtual_agora.flow.interrupts import GraphInterrupt
+from virtual_agora.hitl import default_answer
+
+TOPICS = ("What does it cost?",)
+
+
+def pause(flow, session, **kwargs):
+    with pytest.raises(GraphInterrupt) as caught:
+        list(flow.stream(where(session), **kwargs))
+    return caught.value
+
+
+def test_a_waiting_session_asks_again_and_calls_nobody(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME)
+    first = pause(flow, session)
+    flow.listener = lambda event: pytest.fail(f"{event} while waiting")
+    again = pause(flow, session)
+    assert (again.id, again.value) == (first.id, first.value)
+
+
+def test_the_answer_goes_to_the_question_it_names(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME)
+    question = pause(flow, session)
+    steps = flow.stream(where(session), resume={question.id: "approve"})
+    assert "agenda_approval" in next(steps)
+
+
+@pytest.mark.parametrize("resume", [{}, {"0" * 32: "approve"}])
+def test_an_answer_to_no_question_is_refused(make_flow, resume):
+    flow = make_flow()
+    session = flow.create_session(THEME)
+    question = pause(flow, session)
+    with pytest.raises(StaleAnswerError):
+        list(flow.stream(where(session), resume=resume))
+    assert pause(flow, session).id == question.id
+
+
+def test_an_answer_given_twice_does_not_answer_the_next_question(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME)
+    question = pause(flow, session)
+    following = pause(flow, session, resume={question.id: "approve"})
+    assert following.value["type"] == "periodic_stop"
+    with pytest.raises(StaleAnswerError):
+        list(flow.stream(where(session), resume={question.id: "approve"}))
+    assert pause(flow, session).id == following.id
+
+
+@pytest.mark.parametrize("answer", [None, {}, "nonsense", {"action": "edit"}, ["approve"], "x" * 10**6])
+def test_a_wrong_answer_never_reaches_the_node(make_flow, answer):
+    flow = make_flow()
+    session = flow.create_session(THEME)
+    question = pause(flow, session)
+    with pytest.raises(InvalidAnswerError):
+        list(flow.stream(where(session), resume={question.id: answer}))
+    assert pause(flow, session).id == question.id
+    assert "agenda_approval" in next(flow.stream(where(session), resume={question.id: "approve"}))
+
+
+def test_the_coordinator_asks_again_with_the_reason(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME, topics=TOPICS)
+    asked = []
+
+    def answer(question):
+        asked.append(question.get("error"))
+        return "later" if len(asked) == 1 else default_answer(question)
+
+    list(StreamCoordinator(flow, answer).coordinate_stream_execution(where(session)))
+    assert asked[0] is None
+    assert "later" in asked[1]
+
+
+def test_the_coordinator_gives_up_on_an_answerer_that_is_no_person(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME)
+    coordinator = StreamCoordinator(flow, lambda question: "nonsense")
+    with pytest.raises(InvalidAnswerError, match="nonsense"):
+        list(coordinator.coordinate_stream_execution(where(session)))
+    assert pause(flow, session).value["type"] == "agenda_approval"
+
+
+def test_nobody_to_answer_leaves_the_question_waiting(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME)
+    with pytest.raises(GraphInterrupt):
+        list(StreamCoordinator(flow).coordinate_stream_execution(where(session)))
+    assert pause(flow, session).value["type"] == "agenda_approval"
+
+
+def test_an_update_that_was_seen_is_saved(make_flow):
+    """Leave off after each update in turn; another instance goes on with exactly the next step."""
+    whole = make_flow()
+    session = whole.create_session(THEME, topics=TOPICS, session_id="s")
+    expected = [name for name, _ in checked_updates(whole, session)]
+    saver = InMemorySaver()
+    make_flow(checkpointer=saver).create_session(THEME, topics=TOPICS, session_id="s")
+    seen = []
+    while make_flow(checkpointer=saver).graph.get_state(where("s")).values["status"] != "complete":
+        updates = checked_updates(make_flow(checkpointer=saver), "s")
+        seen.append(next(updates)[0])
+        updates.close()
+    # Of two steps that run side by side only the first is seen by who then leaves; both are saved.
+    side_by_side = ["topic_report_generation", "topic_summary_generation"]
+    (unseen,) = [name for name in side_by_side if name not in seen]
+    assert sorted([*seen, unseen]) == sorted(expected)
+
+
+def test_a_finished_session_yields_nothing_more(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME, topics=TOPICS)
+    assert list(checked_updates(flow, session))
+    assert list(flow.stream(where(session))) == []
+
+
+def test_a_thread_nobody_created_begins_with_the_theme(make_flow):
+    flow = make_flow()
+    question = pause(flow, "new")
+    assert question.value["type"] == "theme_request"
+    assert flow.state_manager.state["session_id"] == "new"
+
+
+def test_events_tell_what_happened_in_order(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME, topics=TOPICS)
+    events = []
+    flow.listener = events.append
+    steps = [name for name, _ in checked_updates(flow, session)]
+    assert [event.node for event in events if isinstance(event, StepFinished)] == steps
+    finished = [event for event in events if isinstance(event, CallFinished)]
+    used = flow.state_manager.state["usage"]
+    assert len(finished) == sum(model["calls"] for model in used.values())
+    assert sum(e.output_tokens for e in finished) == sum(m["output_tokens"] for m in used.values())
+    said = {}
+    for event in events:
+        if isinstance(event, Token):
+            said[event.call_id] = said.get(event.call_id, "") + event.text
+    messages = [m["content"] for m in flow.state_manager.state["messages"]]
+    assert set(messages) <= set(said.values())
+
+
+def test_a_step_this_release_does_not_have_is_said_not_skipped(make_flow):
+    saver = InMemorySaver()
+    flow = make_flow(checkpointer=saver)
+    session = flow.create_session(THEME)
+    pause(flow, session)
+    values = flow.graph.get_state(where(session))
+    # A saved trigger for a step of another name, as a renamed step would leave it.
+    stored = saver.get_tuple(where(session))
+    checkpoint = stored.checkpoint
+    checkpoint["channel_values"]["branch:to:agenda_blessing"] = checkpoint["channel_values"].pop(
+        "branch:to:agenda_approval"
+    )
+    checkpoint["channel_versions"]["branch:to:agenda_blessing"] = checkpoint["channel_versions"].pop(
+        "branch:to:agenda_approval"
+    )
+    saver.put(
+        values.parent_config,
+        {**checkpoint, "id": checkpoint["id"][:-1] + "f"},
+        stored.metadata,
+        checkpoint["channel_versions"],
+    )
+    with pytest.raises(StateError, match="does not have"):
+        list(make_flow(checkpointer=saver).stream(where(session)))
+
+
+def test_two_failures_side_by_side_are_asked_and_answered_one_by_one(make_flow, monkeypatch):
+    """The summary and the report are written at the same time, and both their models lack a key."""
+    from virtual_agora.config.models import Config
+
+    base = make_flow().config.model_dump()
+    keyless = {"provider": "openai", "model": "m"}
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-present-at-the-start")
+    config = Config.model_validate({**base, "report_writer": keyless})
+    flow = make_flow(config)
+    session = flow.create_session(THEME, topics=TOPICS)
+    stream = checked_updates(flow, session, None)
+    for name, _ in stream:
+        if name == "config_and_keys":
+            break
+    monkeypatch.delenv("OPENAI_API_KEY")
+    stream.close()
+    offline = {"action": "replace_model", "provider": "offline", "model": "scripted"}
+    asked = []
+
+    def answer(question):
+        asked.append(question["type"])
+        return offline if question["type"] == "provider_failure" else default_answer(question)
+
+    steps = [name for name, _ in checked_updates(flow, session, answer)]
+    assert "provider_failure" in asked
+    assert steps[-1] == "multi_file_output"
+    writer = next(a for a in flow.state_manager.state["agents"] if a["role"] == "report_writer")
+    assert writer["provider"] == "offline"
+
+
+def test_a_bug_in_a_step_names_the_step_and_loses_nothing(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME, topics=TOPICS)
+    original = flow.nodes.round_summarization_node
+    flow.nodes.round_summarization_node = lambda state: {"no_such_field": 1}
+    with pytest.raises(NodeExecutionError, match="no_such_field") as failed:
+        list(checked_updates(flow, session))
+    assert failed.value.node == "round_summarization"
+    assert "no_such_field" in flow.error_recovery_manager.last_error(where(session))
+    flow.nodes.round_summarization_node = original
+    assert [name for name, _ in checked_updates(flow, session, answers())][0] == "round_summarization"
+    assert flow.error_recovery_manager.last_error(where(session)) is None
