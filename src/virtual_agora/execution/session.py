@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from traceback import format_exception
 from typing import Any, Literal, Self
 
 from filelock import FileLock, Timeout
@@ -14,7 +15,7 @@ from langgraph.checkpoint.base import CheckpointTuple
 
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import Config
-from virtual_agora.errors import SessionLockedError, UsageError
+from virtual_agora.errors import NodeExecutionError, SessionLockedError, UsageError
 from virtual_agora.events import Event, Listener, SessionFinished, SessionStarted
 from virtual_agora.execution.log import SessionLog
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
@@ -156,26 +157,14 @@ class Agora:
         """
         with self._lock(session_id), storage_errors(self.data_dir):
             flow = self._flow(session_id)
-            log = SessionLog(self.data_dir / "logs", session_id, self._clock)
-            flow.listener = _both(log, listener)
-            where = thread(session_id)
-            before = flow.graph.get_state(where)
-            folder = reports_folder(before.values)
-            flow.listener(
-                SessionStarted(
-                    session_id=session_id,
-                    theme=before.values["main_topic"],
-                    resumed=bool(before.values.get("phase_history")),
-                    demo=before.values["demo"],
-                )
-            )
-            try:
-                for _ in StreamCoordinator(flow, answer).coordinate_stream_execution(where):
-                    pass
-            except GraphInterrupt as pause:
-                return Leg("waiting", pause.value, folder)
-            flow.listener(SessionFinished(session_id, str(folder)))
-            return Leg("complete", None, folder)
+            with SessionLog(self.data_dir / "logs", session_id, self._clock) as log:
+                flow.listener = _both(log, listener)
+                try:
+                    return _run(flow, session_id, answer)
+                except NodeExecutionError as error:
+                    # The user is told in one sentence; whoever mends the bug needs the rest.
+                    log.write("NodeFailed", {"node": error.node, "trace": format_exception(error)})
+                    raise
 
     def snapshot(self, session_id: str) -> VirtualAgoraState:
         """The whole session as it was last saved."""
@@ -254,6 +243,27 @@ class Agora:
             yield
         finally:
             lock.release()
+
+
+def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) -> Leg:
+    where = thread(session_id)
+    before = flow.graph.get_state(where).values
+    folder = reports_folder(before)
+    flow.listener(
+        SessionStarted(
+            session_id=session_id,
+            theme=before["main_topic"],
+            resumed=bool(before.get("phase_history")),
+            demo=before["demo"],
+        )
+    )
+    try:
+        for _ in StreamCoordinator(flow, answer).coordinate_stream_execution(where):
+            pass
+    except GraphInterrupt as pause:
+        return Leg("waiting", pause.value, folder)
+    flow.listener(SessionFinished(session_id, str(folder)))
+    return Leg("complete", None, folder)
 
 
 def _both(log: Listener, listener: Listener | None) -> Listener:

@@ -1,0 +1,1 @@
+"""Figures of the application, by one command: `make figures`."""

@@ -1,0 +1,105 @@
+"""The standard session: 4 agents, 2 topics, 3 rounds, on SQLite with every commit on disk. Prints JSON.
+
+    python -m benchmarks.standard_session LATENCY
+
+LATENCY is the time in seconds that one model call takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from virtual_agora.config.defaults import offline_panel
+from virtual_agora.config.models import Config
+from virtual_agora.events import CallFinished, CallStarted, Event, StepFinished
+from virtual_agora.execution.session import Agora
+from virtual_agora.hitl import Question
+
+THEME = "Should a city of 200,000 make its public transport free?"
+DEPTHS = {
+    "agenda_proposal": 1,
+    "topic_refinement": 1,
+    "collate_proposals": 1,
+    "agenda_voting": 1,
+    "discussion_round": 4,
+    "round_summarization": 1,
+    "end_topic_poll": 1,
+    "topic_report_generation": 2,
+    "agent_poll": 1,
+    "final_report_generation": 2,
+}
+"""Calls that must follow one another in a step. The topic's summary is written beside its report."""
+
+
+def answer(question: Question) -> Any:
+    """Two topics, and go on to the end."""
+    if question["type"] == "agenda_approval":
+        return {"action": "reorder", "order": [1, 2]}
+    return question["default"]
+
+
+class Watch:
+    """Takes the time of the first and the last call, and counts."""
+
+    def __init__(self) -> None:
+        self.first = self.last = 0.0
+        self.calls = 0
+        self.depth = 0
+        self._answered_in_step: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case CallStarted():
+                self.first = self.first or time.perf_counter()
+            case CallFinished():
+                self.last = time.perf_counter()
+                self.calls += 1
+                self._answered_in_step.append(event.task)
+            case StepFinished():
+                self.depth += self._depth_of(event.node)
+            case _:
+                pass
+
+    def _depth_of(self, node: str) -> int:
+        asked, self._answered_in_step = self._answered_in_step, []
+        if node in ("synthesize_agenda", "final_considerations"):
+            return 1 if asked else 0
+        return DEPTHS.get(node, 0)
+
+
+def main() -> None:
+    """Hold the session and say what it took."""
+    os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = sys.argv[1]
+    rules = {"seed": 7, "min_rounds": 3, "max_rounds": 3}
+    config = Config.model_validate({**offline_panel().model_dump(), "session": rules})
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder, Agora(Path(folder) / "data") as agora:
+        session = agora.create(config, theme=THEME, reports_dir=Path(folder) / "reports")
+        leg = agora.run_leg(session, answer, listener=watch)
+        state = agora.snapshot(session)
+    assert leg.status == "complete"
+    used = list(state["usage"].values())
+    print(
+        json.dumps(
+            {
+                "topics": len(state["completed_topics"]),
+                "calls": sum(model["calls"] for model in used),
+                "asked_again": sum(model["repaired"] for model in used),
+                "depth": watch.depth,
+                "span": watch.last - watch.first,
+                "prompt_chars": sum(model["prompt_chars"] for model in used),
+                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

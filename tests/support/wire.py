@@ -1,0 +1,343 @@
+"""An OpenAI-compatible server in a process of its own, which answers anything and keeps a log of what it was asked.
+
+    python -m tests.support.wire --port 0 --log requests.jsonl --latency 0.05
+
+prints its port and serves `/v1/chat/completions` until it is ended. Free text is streamed when the client asks
+for that; a request with a JSON schema gets an answer that fits it. Answers depend on the request alone.
+
+Some models misbehave, by their name (`FAULTS`), until the file `<log>.mended` exists.
+
+The log outlives any client: one JSON line for every request received, one more when its answer has been sent
+in full. So a test can kill its client at any moment and count what was asked again. `Wire` runs all this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+# -- what it says --------------------------------------------------------------------------------------
+
+
+def example(schema: dict[str, Any], salt: str = "") -> Any:
+    """A value that fits a JSON schema. Strings are told apart by their place and by `salt`."""
+    return _Example(schema, salt).value(schema, "answer", "1")
+
+
+class _Example:
+    def __init__(self, root: dict[str, Any], salt: str) -> None:
+        self.root = root
+        self.salt = salt
+
+    def value(self, schema: dict[str, Any], name: str, place: str) -> Any:
+        schema = self.resolved(schema)
+        if "const" in schema:
+            return schema["const"]
+        if "enum" in schema:
+            return schema["enum"][0]
+        kind = schema.get("type", "object" if "properties" in schema else "string")
+        if isinstance(kind, list):
+            kind = next(one for one in kind if one != "null")
+        if kind == "object":
+            properties = schema.get("properties", {})
+            return {key: self.value(part, key, place) for key, part in properties.items()}
+        if kind == "array":
+            return self.array(schema, name, place)
+        if kind == "string":
+            return self.text(schema, name, place)
+        if kind in ("integer", "number"):
+            return schema.get("minimum", 1)
+        return kind == "boolean" or None
+
+    def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """`schema` with its reference followed and its first real alternative chosen."""
+        while True:
+            if "$ref" in schema:
+                target = self.root
+                for step in schema["$ref"].removeprefix("#/").split("/"):
+                    target = target[step]
+                schema = target
+            elif "allOf" in schema:
+                schema = schema["allOf"][0]
+            elif options := schema.get("anyOf") or schema.get("oneOf"):
+                schema = next(option for option in options if option.get("type") != "null")
+            else:
+                return schema
+
+    def array(self, schema: dict[str, Any], name: str, place: str) -> list[Any]:
+        items = schema.get("items", {})
+        least = schema.get("minItems", 0)
+        if options := self.resolved(items).get("enum"):
+            return list(options[: max(1, least)])
+        count = min(max(2, least), schema.get("maxItems", 2 + least))
+        return [self.value(items, name, f"{place}.{number}") for number in range(1, count + 1)]
+
+    def text(self, schema: dict[str, Any], name: str, place: str) -> str:
+        said = f"{name.replace('_', ' ').capitalize()} {self.salt} {place}".strip()
+        return said.ljust(schema.get("minLength", 0), ".")[
+            : schema.get("maxLength", len(said) + 1000)
+        ]
+
+
+def task_of(body: dict[str, Any]) -> str:
+    """The name of the task in the prompt, `""` if the prompt has none."""
+    prompt = json.dumps(body.get("messages", []), ensure_ascii=False)
+    tasks: list[str] = re.findall(r'<task name=\\?"(\w+)\\?"', prompt)
+    return tasks[-1] if tasks else ""
+
+
+def answer_to(body: dict[str, Any], digest: str) -> str:
+    form = body.get("response_format") or {}
+    if form.get("type") == "json_schema":
+        return json.dumps(example(form["json_schema"]["schema"], digest[:6]), ensure_ascii=False)
+    about = task_of(body) or "question"
+    return (
+        f"This is the {about.replace('_', ' ')} for request {digest[:6]}. It weighs what was said before, "
+        "adds one point of its own, and ends where the next speaker can take it up."
+    )
+
+
+# -- how it fails --------------------------------------------------------------------------------------
+
+Refusal = tuple[int, str, dict[str, str]]
+"""Status, error code, further headers."""
+
+FAULTS: dict[str, Refusal] = {
+    "refuses-key": (401, "invalid_api_key", {}),
+    "out-of-quota": (429, "insufficient_quota", {}),
+    "always-500": (500, "server_error", {}),
+    "busy-twice": (429, "rate_limit_exceeded", {"Retry-After": "7"}),
+}
+OFF_FORM = {"off-form", "off-form-once", "says-yes"}
+"""Structured answers of these are not in the form asked for; `off-form-once` does better when told so."""
+
+CUT_OFF = {"cut-off"}
+"""Streams of these just end, without a finish reason."""
+
+
+def off_form(body: dict[str, Any]) -> str | None:
+    """The unusable answer a model gives to a request with a form; None if it keeps to the form."""
+    model = body.get("model", "")
+    if model not in OFF_FORM or "response_format" not in body:
+        return None
+    if model == "off-form-once" and any(m["role"] == "assistant" for m in body["messages"]):
+        return None
+    return "Yes." if model == "says-yes" else "I would rather not fill in forms."
+
+
+# -- how it says it ------------------------------------------------------------------------------------
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, port: int, log: Path, latency: float) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.latency = latency
+        self._log = log.open("a", encoding="utf-8")
+        self._mended = log.with_suffix(".mended")
+        self._lock = threading.Lock()
+        self._count = 0
+        self._times: Counter[str] = Counter()
+
+    def number(self) -> int:
+        with self._lock:
+            self._count += 1
+            return self._count
+
+    def fault(self, body: dict[str, Any], digest: str) -> Refusal | None:
+        """How this request is refused; None if it is answered."""
+        model = body.get("model", "")
+        with self._lock:
+            self._times[digest] += 1
+            if self._mended.exists() or (model == "busy-twice" and self._times[digest] > 2):
+                return None
+        return FAULTS.get(model)
+
+    @property
+    def mended(self) -> bool:
+        return self._mended.exists()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that hang up; that is what the tests make them do."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+    def write(self, line: dict[str, Any]) -> None:
+        with self._lock:
+            self._log.write(json.dumps(line) + "\n")
+            self._log.flush()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.loads(raw)
+        digest = hashlib.sha256(raw).hexdigest()
+        entry = {
+            "request": self.server.number(),
+            "sha256": digest,
+            "model": body.get("model", ""),
+            "task": task_of(body),
+        }
+        self.server.write({"event": "received", **entry})
+        if fault := self.server.fault(body, digest):
+            self._refuse(*fault)
+            return
+        spoilt = None if self.server.mended else off_form(body)
+        text = answer_to(body, digest) if spoilt is None else spoilt
+        usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(text) // 4}
+        usage["total_tokens"] = sum(usage.values())
+        try:
+            if body.get("stream"):
+                self._stream(body, digest, text, usage)
+            else:
+                self._whole(body, digest, text, usage)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+            return
+        self.server.write({"event": "answered", **entry})
+
+    def _whole(self, body: dict[str, Any], digest: str, text: str, usage: dict[str, int]) -> None:
+        time.sleep(self.server.latency)
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        self._json(
+            200, {**_envelope(body, digest, "chat.completion"), "choices": [choice], "usage": usage}
+        )
+
+    def _refuse(self, status: int, code: str, headers: dict[str, str]) -> None:
+        self._json(
+            status, {"error": {"message": f"refused: {code}", "code": code, "type": code}}, headers
+        )
+
+    def _json(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
+        payload = json.dumps(content).encode()
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def _stream(self, body: dict[str, Any], digest: str, text: str, usage: dict[str, int]) -> None:
+        pieces = re.findall(r"\S+\s*", text)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in pieces:
+            time.sleep(self.server.latency / len(pieces))
+            self._chunk(
+                body, digest, [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]
+            )
+        if body.get("model") in CUT_OFF and not self.server.mended:
+            self.wfile.write(b"0\r\n\r\n")
+            return
+        self._chunk(body, digest, [{"index": 0, "delta": {}, "finish_reason": "stop"}])
+        if (body.get("stream_options") or {}).get("include_usage"):
+            self._chunk(body, digest, [], usage)
+        self._send(b"data: [DONE]\n\n")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _chunk(
+        self,
+        body: dict[str, Any],
+        digest: str,
+        choices: list[dict[str, Any]],
+        usage: dict[str, int] | None = None,
+    ) -> None:
+        chunk = {**_envelope(body, digest, "chat.completion.chunk"), "choices": choices}
+        self._send(f"data: {json.dumps({**chunk, 'usage': usage})}\n\n".encode())
+
+    def _send(self, event: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: what was asked is in the log."""
+
+
+def _envelope(body: dict[str, Any], digest: str, kind: str) -> dict[str, Any]:
+    model = body.get("model", "")
+    return {"id": f"chatcmpl-{digest[:12]}", "object": kind, "created": 0, "model": model}
+
+
+# -- running it ----------------------------------------------------------------------------------------
+
+
+class Wire:
+    """The server as a process of its own, for the length of a `with` block."""
+
+    def __init__(self, log: Path, *, latency: float = 0.0) -> None:
+        self.log = log
+        self.latency = latency
+        self.base_url = ""
+
+    def __enter__(self) -> Wire:
+        self.log.touch()
+        command = [sys.executable, "-m", "tests.support.wire", "--log", str(self.log)]
+        self._process = subprocess.Popen(
+            [*command, "--port", "0", "--latency", str(self.latency)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.base_url = f"http://127.0.0.1:{int(self._process.stdout.readline())}/v1"
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+    def mend(self) -> None:
+        """From here on every model behaves."""
+        self.log.with_suffix(".mended").touch()
+
+    def received(self) -> list[dict[str, Any]]:
+        """The requests that came in, in order."""
+        return [line for line in self._lines() if line["event"] == "received"]
+
+    def answered(self) -> list[dict[str, Any]]:
+        """The requests whose answer went out whole, in the order in which that was done."""
+        return [line for line in self._lines() if line["event"] == "answered"]
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        for line in self.log.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
+    parser.add_argument("--log", type=Path, required=True, help="where requests are written down")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds an answer takes")
+    options = parser.parse_args()
+    server = Server(options.port, options.log, options.latency)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
