@@ -1,0 +1,378 @@
+"""The command line as a user meets it: what it does, what it says, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from tests.conftest import THEME
+
+from virtual_agora.main import main
+
+COMMAND = [sys.executable, "-m", "virtual_agora.main"]
+TOPIC = ("--topic", "What does it cost?")
+AGENT = {"provider": "openai", "model": "gpt-x"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def say(capsys):
+    """Carry out a command line: its exit code, standard output and standard error."""
+
+    def carry_out(*words):
+        code = main([*words])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    return carry_out
+
+
+def config(folder, **content):
+    content = {"agents": [{**AGENT, "count": 2}], **content}
+    (folder / "config.yml").write_text(yaml.safe_dump(content))
+
+
+# -- what works ----------------------------------------------------------------------------------------
+
+
+def test_a_whole_session_unattended(say, folder):
+    code, out, _ = say("run", THEME, *TOPIC, "--yes", "--session", "first")
+    assert code == 0
+    assert "DEMO: scripted text, no model was used" in out
+    assert "\x1b" not in out
+    assert "index.md" in out.splitlines()[-1]
+    assert (folder / "reports/session_first/index.md").is_file()
+    assert {path.name for path in (folder / "reports/session_first").iterdir()} == {
+        "final",
+        "index.md",
+        "session.json",
+        "topics",
+        "transcript.md",
+    }
+
+
+def test_without_a_terminal_it_stops_at_the_first_question_and_says_how_to_go_on(say):
+    code, out, _ = say("run", THEME, "--session", "s")
+    assert code == 3
+    assert "virtual-agora resume s" in out
+    code, out, _ = say("resume", "s")
+    assert code == 3
+    code, out, _ = say("resume", "s", "--yes")
+    assert code == 0
+
+
+def test_resume_of_a_finished_session_only_says_where_the_reports_are(say, folder):
+    say("run", THEME, *TOPIC, "--yes", "--session", "s")
+    index = folder / "reports/session_s/index.md"
+    before = index.stat().st_mtime_ns
+    code, out, _ = say("resume", "s", "--yes")
+    assert code == 0
+    assert "reports/session_s" in out
+    assert index.stat().st_mtime_ns == before
+
+
+def test_sessions_and_show(say):
+    assert say("sessions")[0] == 0
+    say("run", THEME, *TOPIC, "--yes", "--session", "done")
+    say("run", THEME, *TOPIC, "--session", "open")
+    _, out, _ = say("sessions")
+    assert "done" in out
+    assert "open" in out
+    code, out, _ = say("show", "done")
+    assert code == 0
+    assert THEME in out
+    assert "What does it cost?" in out
+    _, out, _ = say("show", "done", "--json")
+    data = json.loads(out)
+    assert {"id", "speaker", "role", "topic", "round", "content"} <= set(data["messages"][0])
+    _, out, _ = say("show", "done", "--steps")
+    assert "discussion_round" in out
+
+
+def test_fork(say):
+    say("run", THEME, *TOPIC, "--yes", "--session", "s")
+    code, out, _ = say("fork", "s", "--at", "5", "--name", "other")
+    assert code == 0
+    assert "virtual-agora resume other" in out
+    assert say("resume", "other", "--yes")[0] == 0
+    code, _, err = say("fork", "s", "--at", "999")
+    assert code == 2
+    assert "--steps" in err
+
+
+def test_init_writes_a_configuration_that_loads_and_overwrites_nothing(say, folder):
+    code, out, _ = say("init")
+    assert code == 0
+    assert (folder / "config.yml").is_file()
+    code, _, err = say("init")
+    assert code == 2
+    assert "--force" in err
+    assert say("init", "--force")[0] == 0
+
+
+def test_doctor_of_the_offline_panel_is_content(say):
+    code, out, _ = say("doctor", "--call")
+    assert code == 0, out
+
+
+def test_doctor_says_what_to_do_about_a_missing_key(say, folder):
+    config(folder)
+    code, out, _ = say("doctor")
+    assert code == 2
+    assert "OPENAI_API_KEY" in out
+
+
+def test_provider_puts_another_panel_on_the_rules_of_the_configuration(say, folder):
+    config(folder, session={"min_rounds": 1, "max_rounds": 1})
+    code, _, _ = say("run", THEME, *TOPIC, "--provider", "OFFLINE", "--yes", "--session", "s")
+    assert code == 0
+    _, out, _ = say("show", "s", "--json")
+    assert max(m["round"] for m in json.loads(out)["messages"]) == 1
+
+
+def test_context_is_read_and_its_size_is_said(say, folder):
+    (folder / "notes").mkdir()
+    (folder / "notes" / "a.md").write_text("The buses are empty at noon. " * 40)
+    _, out, _ = say("run", THEME, *TOPIC, "--yes", "--context", "notes")
+    assert "a.md" in out
+    assert "tokens" in out
+
+
+def test_own_prompts_replace_the_packaged_ones(say, folder):
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "statement.md").write_text("Speak in round $round, briefly.")
+    offline = {"provider": "offline", "model": "scripted"}
+    config(folder, agents=[{**offline, "count": 2}], prompts="prompts")
+    assert say("run", THEME, *TOPIC, "--yes")[0] == 0
+    (folder / "prompts" / "statement.md").write_text("Speak in round $rond.")
+    code, _, err = say("run", THEME, *TOPIC, "--yes")
+    assert code == 2
+    assert "$rond" in err
+    assert "$round" in err
+
+
+# -- bad input: one clear sentence, the right exit code, nothing begun -----------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "empty"),
+        ("agents: [", "line"),
+        ("- a\n- b\n", "config.yml"),
+        ("agents: []\nsesion: {}\n", "session"),
+        ("agents:\n- {provider: openai, model: x, count: 2, personna: y}\n", "persona"),
+        ("agents:\n- {provider: openai, model: x, count: two}\n", "count"),
+        ("agents:\n- {provider: openai, model: x}\n", "2 to 20 participants"),
+        ("agents:\n- {provider: opnai, model: x, count: 2}\n", "openai"),
+        ("agents:\n- {provider: openai, model: x, count: 2}\nprompts: nowhere\n", "OPENAI_API_KEY"),
+    ],
+)
+def test_a_bad_configuration(say, folder, content, says):
+    (folder / "config.yml").write_text(content)
+    code, out, err = say("run", THEME, "--yes")
+    assert code == 2
+    assert says in err
+    assert not (folder / "reports").exists()
+    assert "no session" in say("sessions")[1].lower()
+
+
+def test_a_configuration_that_is_not_there(say):
+    code, _, err = say("run", THEME, "--config", "nowhere.yml", "--yes")
+    assert code == 2
+    assert "nowhere.yml" in err
+
+
+def test_a_missing_key_names_the_variable(say, folder):
+    config(folder)
+    code, _, err = say("run", THEME, "--yes")
+    assert code == 2
+    assert "OPENAI_API_KEY" in err
+    assert ".env" in err
+
+
+def test_a_missing_extra_says_what_to_install(say, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "langchain_openai", None)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-something-long")
+    config(folder)
+    code, _, err = say("run", THEME, "--yes")
+    assert code == 2
+    assert "pip install 'virtual-agora[openai]'" in err
+
+
+@pytest.mark.parametrize(
+    ("theme", "says"),
+    [("", "empty"), (" \n\t ", "empty"), ("\x00\x1b[2J", "empty"), ("x" * 100_000, "--context")],
+)
+def test_a_theme_that_is_none(say, theme, says):
+    code, _, err = say("run", theme, "--yes")
+    assert code == 2
+    assert says in err
+
+
+def test_no_theme_at_all(say):
+    code, _, err = say("run", "--yes")
+    assert code == 2
+    assert "theme" in err
+
+
+def test_a_theme_full_of_markup_and_control_characters_is_harmless(say, folder):
+    theme = "\x1b]0;owned\x07[bold red]<script>alert(1)</script> # Heading `x` ../../etc \u202e?"
+    code, out, _ = say("run", theme, "--topic", "../../../<b>up</b>/\x1b[31m", "--yes", "--session", "s")
+    assert code == 0
+    assert "\x1b" not in out
+    written = [path for path in folder.parent.rglob("*") if path.is_file()]
+    inside = folder / "reports" / "session_s"
+    outside = [p for p in written if p.suffix == ".md" and not p.is_relative_to(inside)]
+    assert outside == []
+    assert "<script>" not in (inside / "index.md").read_text()
+
+
+def test_a_wrong_session_name(say):
+    code, _, err = say("resume", "nowhere", "--yes")
+    assert code == 2
+    assert "nowhere" in err
+    code, _, err = say("run", THEME, "--yes", "--session", "../../escape")
+    assert code == 2
+
+
+def test_folders_that_cannot_be_used(say, folder):
+    (folder / "file").write_text("I am a file")
+    code, _, err = say("run", THEME, "--yes", "--data-dir", "file")
+    assert code == 4
+    assert "--data-dir" in err
+    code, _, err = say("run", THEME, "--yes", "--context", "file")
+    assert code == 2
+    code, _, err = say("run", THEME, *TOPIC, "--yes", "--session", "s", "--reports-dir", "file")
+    assert code == 4
+    assert "file" in err
+    os.remove("file")
+    assert say("resume", "s", "--yes")[0] == 0  # the obstacle gone, it goes on
+
+
+def test_a_database_that_is_none(say, folder):
+    (folder / "data").mkdir()
+    (folder / "data" / "sessions.sqlite3").write_bytes(b"nonsense" * 1000)
+    code, _, err = say("sessions", "--data-dir", "data")
+    assert code == 4
+    assert "damaged" in err
+
+
+@pytest.fixture
+def small_disk(folder):
+    """A file system of 400 KB; what is left of it is nothing."""
+    place = folder / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(place)], check=False
+    )
+    if mounted.returncode != 0:
+        # Where mounting is not allowed, a limit on the size of files is the same wall.
+        import resource
+
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, limits[1]))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        yield place
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        return
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(say, small_disk, folder):
+    code, _, err = say("run", THEME, "--yes", "--session", "s", "--data-dir", str(small_disk))
+    assert code == 4
+    assert "full" in err
+    (folder / "roomy").mkdir()
+    for path in small_disk.iterdir():
+        subprocess.run(["cp", "-r", str(path), str(folder / "roomy")], check=True)
+    assert say("resume", "s", "--yes", "--data-dir", "roomy")[0] == 0
+
+
+def test_bad_words_on_the_command_line(say):
+    for words in (["frobnicate"], ["run", "--no-such-flag"], ["resume"], ["fork", "s"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 2
+
+
+# -- a person at a terminal --------------------------------------------------------------------------------
+
+
+class Terminal:
+    """The command in a terminal of its own, with keys and a screen."""
+
+    def __init__(self, folder, *words):
+        self.screen = ""
+        pid, self._fd = pty.fork()
+        if pid == 0:
+            os.chdir(folder)
+            os.environ["TERM"] = "xterm-256color"
+            os.execv(COMMAND[0], [*COMMAND, *words])
+        self.pid = pid
+
+    def until(self, text, seconds=60):
+        deadline = time.monotonic() + seconds
+        while text not in self.screen:
+            assert time.monotonic() < deadline, self.screen[-2000:]
+            if select.select([self._fd], [], [], 0.1)[0]:
+                try:
+                    self.screen += os.read(self._fd, 65536).decode(errors="replace")
+                except OSError:
+                    break
+        assert text in self.screen, self.screen[-2000:]
+
+    def press(self, keys):
+        self.screen = ""
+        os.write(self._fd, keys.encode())
+
+    def end(self, seconds=60):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if select.select([self._fd], [], [], 0.1)[0]:
+                try:
+                    self.screen += os.read(self._fd, 65536).decode(errors="replace")
+                except OSError:
+                    pass
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status)
+        raise AssertionError(self.screen[-2000:])
+
+
+def test_a_person_is_asked_and_decides(folder):
+    terminal = Terminal(folder, "run", THEME, "--session", "s")
+    terminal.until("The assembly proposes this agenda")
+    terminal.press("?!\r")  # nonsense, then the default
+    terminal.until("regular stop")
+    terminal.press("s")  # skip to the report
+    assert terminal.end() == 0
+    assert (folder / "reports/session_s/index.md").is_file()
+
+
+def test_one_interrupt_saves_and_says_how_to_go_on(folder, monkeypatch):
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0.3")
+    terminal = Terminal(folder, "run", THEME, *TOPIC, "--session", "s")
+    terminal.until("Round 1")
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.end(10) == 130
+    assert "virtual-agora resume s" in terminal.screen
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0")
+    assert main(["resume", "s", "--yes"]) == 0
