@@ -16,20 +16,28 @@ MAX_PARTICIPANTS = 20
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class AgentConfig(_Strict):
-    """One model in one role. `timeout` is in seconds, `max_tokens` bounds one answer."""
+    """One model in one role."""
 
     provider: str
+    """Which vendor, in any case."""
     model: str = Field(min_length=1)
+    """The vendor's name of the model."""
     name: str | None = None
+    """What the agent goes by; otherwise its model's name."""
     persona: str | None = None
+    """Who the agent is and what it looks at, in a sentence or two."""
     base_url: str | None = None
+    """Another address than the vendor's own."""
     temperature: float | None = Field(default=None, ge=0, le=2)
+    """How freely it chooses its words, 0 to 2; otherwise the vendor's default."""
     max_tokens: int | None = Field(default=None, ge=1)
+    """The most tokens in one answer."""
     timeout: float | None = Field(default=None, gt=0)
+    """Seconds of silence after which a call has failed."""
 
     @field_validator("provider")
     @classmethod
@@ -38,22 +46,31 @@ class AgentConfig(_Strict):
 
 
 class PanelConfig(AgentConfig):
-    """A participant, or `count` of them that differ in name only."""
+    """A participant, or several that differ in name only."""
 
     count: int = Field(default=1, ge=1, le=MAX_PARTICIPANTS)
+    """How many."""
 
 
 class SessionConfig(_Strict):
-    """The rules of one deliberation; `protocol.md` in the documentation says what each does."""
+    """The rules of one deliberation."""
 
     min_rounds: int = Field(default=3, ge=1)
+    """Rounds on a topic before the participants are asked whether to conclude it."""
     max_rounds: int = Field(default=10, ge=1)
+    """Rounds after which a topic is closed in any case."""
     checkpoint_interval: int = Field(default=3, ge=1)
+    """Every so many rounds the user is asked how to go on."""
     participation: Literal["disabled", "start_of_round", "end_of_round"] = "disabled"
+    """Whether and when the user may speak in a round."""
     conclude: Literal["majority", "two_thirds", "unanimous"] = "majority"
+    """How many must say yes to conclude a topic or the session."""
     voting_rule: Literal["borda", "copeland", "plurality"] = "borda"
+    """How the ballots on the agenda are counted."""
     agenda_rejections: int = Field(default=3, ge=0)
+    """How often the user may reject a proposed agenda."""
     seed: int | None = None
+    """The seed of every random choice; otherwise drawn for each session."""
 
     @model_validator(mode="after")
     def _rounds_are_ordered(self) -> SessionConfig:
@@ -65,17 +82,20 @@ class SessionConfig(_Strict):
 
 
 class Config(_Strict):
-    """A whole configuration. Roles left out take the first participant's model.
-
-    `prompts` is a folder whose Markdown files replace the packaged ones of the same name.
-    """
+    """A whole configuration. Only `agents` is required."""
 
     agents: tuple[PanelConfig, ...] = Field(min_length=1)
+    """The participants, 2 to 20 in all."""
     moderator: AgentConfig | None = None
+    """Merges proposals and breaks ties; otherwise the first participant's model."""
     summarizer: AgentConfig | None = None
+    """Compacts rounds and topics; otherwise the first participant's model."""
     report_writer: AgentConfig | None = None
+    """Writes the reports; otherwise the first participant's model."""
     session: SessionConfig = SessionConfig()
+    """The rules."""
     prompts: str | None = None
+    """A folder whose Markdown files replace the packaged prompts of the same name."""
 
     @model_validator(mode="after")
     def _panel_has_a_workable_size(self) -> Config:

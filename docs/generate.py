@@ -1,0 +1,214 @@
+"""The pages that are made from the program itself, so that they cannot be wrong: `make docs`.
+
+`tests/test_docs.py` compares each with what is in the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from virtual_agora import errors, hitl
+from virtual_agora.config.defaults import offline_panel
+from virtual_agora.config.models import AgentConfig, Config, PanelConfig, SessionConfig
+from virtual_agora.flow.error_recovery import TABLE
+from virtual_agora.flow.graph_v13 import NODES, VirtualAgoraV13Flow
+from virtual_agora.main import parser
+from virtual_agora.prompts import PROMPTS
+from virtual_agora.providers.vendors import VENDORS
+
+__all__ = ["COVERAGE", "PAGES", "coverage_page"]
+
+DOCS = Path(__file__).parent
+REFERENCE = DOCS / "reference"
+COVERAGE = REFERENCE / "coverage.md"
+NOTE = "<!-- Made by `make docs` from the program; edit the program instead. -->\n"
+
+
+def command_line() -> str:
+    """Every command's own help."""
+    os.environ["COLUMNS"] = "100"
+    top = parser()
+    (commands,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+    parts = [f"{NOTE}# Command line\n", _code(top.format_help())]
+    for name, command in commands.choices.items():
+        parts += [f"## virtual-agora {name}\n", _code(command.format_help())]
+    parts.append(
+        "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 2 | bad usage or configuration |\n"
+        "| 3 | the session waits for a human; the command to go on is printed |\n"
+        "| 4 | failed; everything up to there is saved |\n| 130 | interrupted; everything is saved |\n"
+    )
+    return "\n".join(parts)
+
+
+def configuration() -> str:
+    """Every key of a configuration, with its type and default."""
+    parts = [f"{NOTE}# Configuration\n"]
+    for title, model in (
+        ("The file", Config),
+        ("`session`", SessionConfig),
+        ("`moderator`, `summarizer`, `report_writer`", AgentConfig),
+        ("Each of `agents`", PanelConfig),
+    ):
+        parts += [f"## {title}\n", *_fields(model), ""]
+    parts += ["## Providers\n", *_providers(), ""]
+    return "\n".join(parts)
+
+
+def protocol() -> str:
+    """The graph as it is compiled, and the phase of every step."""
+    graph = VirtualAgoraV13Flow(offline_panel()).graph.get_graph()
+    rows = [f"| {phase} | `{name}` |" for name, phase in NODES.items()]
+    return "\n".join(
+        [
+            f"{NOTE}# The protocol's graph\n",
+            "Dotted lines are choices; `virtual_agora/flow/edges_v13.py` makes them.\n",
+            "```mermaid",
+            graph.draw_mermaid().strip(),
+            "```\n",
+            "| phase | step |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def questions() -> str:
+    """Every question a session can ask."""
+    made: list[hitl.Question] = [
+        hitl.theme_request(),
+        hitl.agenda_approval(["…"], {}, rejections_left=3),
+        hitl.user_turn("…", 1, "start_of_round"),
+        hitl.periodic_stop("…", 3, {}),
+        hitl.topic_continuation("…", [], {}),
+        hitl.provider_failure([], may_exclude=True, step="…"),
+    ]
+    parts = [f"{NOTE}# Questions\n", cleandoc(hitl.__doc__ or "") + "\n"]
+    for question in made:
+        facts = [key for key in question if key not in ("type", "message", "options", "default")]
+        parts += [
+            f"## `{question['type']}`\n",
+            f"“{question['message']}” Facts: {', '.join(f'`{fact}`' for fact in facts)}.\n",
+            "| action | what it does | |",
+            "|---|---|---|",
+            *(
+                f"| `{action}` | {what} | {'default' if action == question['default'] else ''} |"
+                for action, what in question["options"].items()
+            ),
+            "",
+        ]
+    return "\n".join(parts)
+
+
+def failures() -> str:
+    """The exceptions, and what follows from each."""
+    tree = (errors.__doc__ or "").split("\n\n")[1]
+    rows = [
+        f"| {', '.join(f'`{error.__name__}`' for error in rule.errors)} | {rule.attempts} | `{rule.action}` |"
+        for rule in TABLE
+    ]
+    return "\n".join(
+        [
+            f"{NOTE}# Errors\n",
+            _code(tree),
+            "\n## What follows\n",
+            "The first row that fits applies; `virtual_agora/flow/error_recovery.py` says what the actions do.\n",
+            "| error | attempts in all | then |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def prompts() -> str:
+    """Every prompt, whole."""
+    folder = DOCS.parent / "src" / "virtual_agora" / "prompts"
+    parts = [
+        f"{NOTE}# Prompts\n",
+        "A folder named by `prompts:` in the configuration replaces these, file by file. `$name` is filled in.\n",
+    ]
+    for task, names in PROMPTS.items():
+        values = ", ".join(f"`${name}`" for name in names) or "none"
+        text = (folder / f"{task}.md").read_text(encoding="utf-8").strip()
+        parts += [f"## `{task}.md`\n", f"Values: {values}\n", _code(text, "markdown")]
+    return "\n".join(parts)
+
+
+def coverage_page(table: str) -> str:
+    """The page around the table that `tests/production/scenarios.py` makes."""
+    return (
+        f"{NOTE}# Coverage of the protocol\n\nThe sessions in `tests/production/scenarios.py`, held through the "
+        f"coordinator with real checkpoints, between them take:\n\n{table}\n"
+    )
+
+
+PAGES = {
+    "command-line.md": command_line,
+    "configuration.md": configuration,
+    "protocol-graph.md": protocol,
+    "questions.md": questions,
+    "errors.md": failures,
+    "prompts.md": prompts,
+}
+"""The pages of `docs/reference` that are quick to make."""
+
+
+def _code(text: str, language: str = "text") -> str:
+    return f"````{language}\n{text.strip(chr(10))}\n````\n"
+
+
+def _fields(model: type[BaseModel]) -> Iterator[str]:
+    yield f"{cleandoc(model.__doc__ or '')}\n"
+    yield "| key | | type | default |"
+    yield "|---|---|---|---|"
+    for name, field in model.model_fields.items():
+        default = "required" if field.default is PydanticUndefined else _shown(field.default)
+        yield f"| `{name}` | {field.description} | {_type(field.annotation)} | {default} |"
+
+
+def _type(annotation: Any) -> str:
+    """A type in words a user of YAML would use."""
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return "list"
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not NoneType]
+    words = {str: "text", int: "whole number", float: "number"}
+    return " or ".join(words.get(kind, "as below") for kind in kinds)
+
+
+def _shown(default: Any) -> str:
+    return "–" if default is None or isinstance(default, BaseModel) else f"`{default}`"
+
+
+def _providers() -> Iterator[str]:
+    yield "| `provider` | key | installed with |"
+    yield "|---|---|---|"
+    for vendor in VENDORS.values():
+        keys = " or ".join(f"`{key}`" for key in vendor.keys) or "–"
+        extra = f"`pip install 'virtual-agora[{vendor.extra}]'`" if vendor.extra else "–"
+        yield f"| `{vendor.name}` | {keys}{'' if vendor.key_required or not vendor.keys else ' (optional)'} | {extra} |"
+
+
+def main() -> None:
+    """Write every page."""
+    from tests.production.scenarios import hold_all, table
+
+    os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = "0"
+    for name, make in PAGES.items():
+        (REFERENCE / name).write_text(make(), encoding="utf-8")
+    COVERAGE.write_text(coverage_page("\n".join(table(hold_all()))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
