@@ -55,6 +55,7 @@ class Watch:
         self._answered_in_step: list[str] = []
 
     def __call__(self, event: Event) -> None:
+        """Take in one event."""
         match event:
             case CallStarted():
                 self.first = self.first or time.perf_counter()

@@ -110,7 +110,9 @@ def checked_updates(
 
 def answers(**by_type: Any) -> Answerer:
     """Answers by question type: a value for every time, or a list of them used up in order; else the default."""
-    queues = {name: list(value) if isinstance(value, list) else None for name, value in by_type.items()}
+    queues = {
+        name: list(value) if isinstance(value, list) else None for name, value in by_type.items()
+    }
 
     def answer(question: dict[str, Any]) -> Any:
         name = question["type"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -13,8 +14,8 @@ import time
 
 import pytest
 import yaml
-from tests.conftest import THEME
 
+from tests.conftest import THEME
 from virtual_agora.main import main
 
 COMMAND = [sys.executable, "-m", "virtual_agora.main"]
@@ -117,7 +118,7 @@ def test_fork(say):
 
 
 def test_init_writes_a_configuration_that_loads_and_overwrites_nothing(say, folder):
-    code, out, _ = say("init")
+    code, _out, _ = say("init")
     assert code == 0
     assert (folder / "config.yml").is_file()
     code, _, err = say("init")
@@ -186,7 +187,7 @@ def test_own_prompts_replace_the_packaged_ones(say, folder):
 )
 def test_a_bad_configuration(say, folder, content, says):
     (folder / "config.yml").write_text(content)
-    code, out, err = say("run", THEME, "--yes")
+    code, _out, err = say("run", THEME, "--yes")
     assert code == 2
     assert says in err
     assert not (folder / "reports").exists()
@@ -234,7 +235,9 @@ def test_no_theme_at_all(say):
 
 def test_a_theme_full_of_markup_and_control_characters_is_harmless(say, folder):
     theme = "\x1b]0;owned\x07[bold red]<script>alert(1)</script> # Heading `x` ../../etc \u202e?"
-    code, out, _ = say("run", theme, "--topic", "../../../<b>up</b>/\x1b[31m", "--yes", "--session", "s")
+    code, out, _ = say(
+        "run", theme, "--topic", "../../../<b>up</b>/\x1b[31m", "--yes", "--session", "s"
+    )
     assert code == 0
     assert "\x1b" not in out
     written = [path for path in folder.parent.rglob("*") if path.is_file()]
@@ -347,10 +350,8 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if select.select([self._fd], [], [], 0.1)[0]:
-                try:
+                with contextlib.suppress(OSError):
                     self.screen += os.read(self._fd, 65536).decode(errors="replace")
-                except OSError:
-                    pass
             done, status = os.waitpid(self.pid, os.WNOHANG)
             if done:
                 return os.waitstatus_to_exitcode(status)

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from docs.generate import PAGES, REFERENCE
 
 ROOT = Path(__file__).parents[1]
@@ -16,7 +15,9 @@ def test_a_generated_page_is_up_to_date(name):
 
 
 @pytest.mark.parametrize(
-    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda page: str(page.relative_to(ROOT))
+    "page",
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")],
+    ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_links_lead_somewhere(page):
     text = re.sub(r"````?.*?````?", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)

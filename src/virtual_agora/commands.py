@@ -43,7 +43,10 @@ def run(chosen: Namespace) -> int:
     theme, topics = _theme(chosen)
     documents = load_documents(chosen.context) if chosen.context else []
     view = make_view(plain=chosen.plain)
-    for line in (remark, *(f"Reading {d['name']}, about {d['tokens']:,} tokens." for d in documents)):
+    for line in (
+        remark,
+        *(f"Reading {d['name']}, about {d['tokens']:,} tokens." for d in documents),
+    ):
         view.console.print(line)
     with Agora(_data_dir(chosen)) as agora:
         session_id = agora.create(
@@ -174,9 +177,7 @@ def _theme(chosen: Namespace) -> tuple[str, list[str]]:
     return "", check_theme("-", chosen.topic)[1]
 
 
-def _run_leg(
-    agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: Path | None
-) -> int:
+def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: Path | None) -> int:
     """Run as far as it goes, and say how to go on from there."""
     again = f"To go on: {_resume_command(session_id, data_dir)}"
     answer: Answerer | None = None
@@ -199,7 +200,9 @@ def _run_leg(
         console.print(f"The session waits for you: {message}")
         console.print(again)
         return WAITING
-    console.print(f"The reports are in {_relative(leg.reports)}; begin with {leg.reports.name}/index.md.")
+    console.print(
+        f"The reports are in {_relative(leg.reports)}; begin with {leg.reports.name}/index.md."
+    )
     return DONE
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from virtual_agora.cleaning import clean
 from virtual_agora.errors import InvalidAnswerError, UsageError
@@ -39,6 +39,7 @@ Answerer = Callable[[Question], Any]
 MAX_THEME = 20_000
 MAX_TOPICS = 20
 MAX_TEXT = 20_000
+
 
 def _one_line(text: Any) -> Any:
     return " ".join(clean(text).split()) if isinstance(text, str) else text
@@ -239,7 +240,9 @@ def check_theme(theme: str, topics: Sequence[str] = ()) -> tuple[str, list[str]]
                 f"The theme has {len(theme):,} characters; {MAX_THEME:,} is the most.",
                 hint="Put long material into a folder and name it with --context.",
             ) from None
-        raise UsageError(error.message, hint="Each topic is one line of text, given once.") from None
+        raise UsageError(
+            error.message, hint="Each topic is one line of text, given once."
+        ) from None
     return answer["theme"], answer["topics"]
 
 
@@ -256,7 +259,9 @@ def check_answer(question: Mapping[str, Any], answer: Any) -> dict[str, Any]:
         raise InvalidAnswerError(f"An answer names an action: {_either(actions)}.")
     action = answer["action"]
     if action not in actions:
-        raise InvalidAnswerError(f"“{_short(action)}” is not possible here; choose {_either(actions)}.")
+        raise InvalidAnswerError(
+            f"“{_short(action)}” is not possible here; choose {_either(actions)}."
+        )
     form = _FORMS.get(action, _Plain)
     try:
         checked = TypeAdapter(form).validate_python(dict(answer)).model_dump()
@@ -303,7 +308,9 @@ def _first_problem(action: str, error: ValidationError) -> str:
 
 
 def _either(actions: Sequence[str]) -> str:
-    return " or ".join(actions) if len(actions) < 3 else f"{', '.join(actions[:-1])} or {actions[-1]}"
+    return (
+        " or ".join(actions) if len(actions) < 3 else f"{', '.join(actions[:-1])} or {actions[-1]}"
+    )
 
 
 def _short(text: str, limit: int = 60) -> str:

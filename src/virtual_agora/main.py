@@ -23,23 +23,45 @@ def parser() -> argparse.ArgumentParser:
         description="A panel of language-model agents deliberates on your question, under your control.",
         epilog="Without configuration and keys a scripted panel speaks, so that you can see how it works.",
     )
-    top.add_argument("--version", action="version", version=_Version())
+    top.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     run = commands.add_parser("run", help="begin a deliberation")
-    run.add_argument("theme", nargs="?", metavar="THEME", help="the question; asked for when left out")
+    run.add_argument(
+        "theme", nargs="?", metavar="THEME", help="the question; asked for when left out"
+    )
     run.add_argument("--config", type=Path, metavar="FILE", help="configuration (./config.yml)")
-    run.add_argument("--provider", metavar="NAME", help="put the whole panel on one provider, e.g. offline or ollama")
-    run.add_argument("--topic", action="append", default=[], metavar="TEXT", help="a topic of yours, instead of a voted agenda; repeatable")
-    run.add_argument("--context", type=Path, metavar="FOLDER", help=".txt and .md files for the panel to read")
+    run.add_argument(
+        "--provider",
+        metavar="NAME",
+        help="put the whole panel on one provider, e.g. offline or ollama",
+    )
+    run.add_argument(
+        "--topic",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a topic of yours, instead of a voted agenda; repeatable",
+    )
+    run.add_argument(
+        "--context", type=Path, metavar="FOLDER", help=".txt and .md files for the panel to read"
+    )
     run.add_argument("--session", metavar="NAME", help="a name for the session")
     run.add_argument("--seed", type=int, metavar="N", help="the seed of every random choice")
-    run.add_argument("--reports-dir", type=Path, default=Path("reports"), metavar="FOLDER", help="where reports go (./reports)")
+    run.add_argument(
+        "--reports-dir",
+        type=Path,
+        default=Path("reports"),
+        metavar="FOLDER",
+        help="where reports go (./reports)",
+    )
 
     resume = commands.add_parser("resume", help="go on with a session where it stands")
     resume.add_argument("session", metavar="SESSION")
     for running in (run, resume):
-        running.add_argument("--yes", action="store_true", help="answer every question with its default")
+        running.add_argument(
+            "--yes", action="store_true", help="answer every question with its default"
+        )
         running.add_argument("--plain", action="store_true", help="plain text, line by line")
 
     sessions = commands.add_parser("sessions", help="list the sessions")
@@ -51,20 +73,35 @@ def parser() -> argparse.ArgumentParser:
 
     fork = commands.add_parser("fork", help="begin a new session from a step of another")
     fork.add_argument("session", metavar="SESSION")
-    fork.add_argument("--at", type=int, required=True, metavar="STEP", help="a number from show SESSION --steps")
+    fork.add_argument(
+        "--at", type=int, required=True, metavar="STEP", help="a number from show SESSION --steps"
+    )
     fork.add_argument("--name", metavar="NAME", help="a name for the new session")
 
     doctor = commands.add_parser("doctor", help="check configuration, keys, disk and database")
     doctor.add_argument("--config", type=Path, metavar="FILE", help="configuration (./config.yml)")
-    doctor.add_argument("--call", action="store_true", help="also make one tiny call to every model")
-    doctor.add_argument("--reports-dir", type=Path, default=Path("reports"), metavar="FOLDER", help="where reports go (./reports)")
+    doctor.add_argument(
+        "--call", action="store_true", help="also make one tiny call to every model"
+    )
+    doctor.add_argument(
+        "--reports-dir",
+        type=Path,
+        default=Path("reports"),
+        metavar="FOLDER",
+        help="where reports go (./reports)",
+    )
 
     init = commands.add_parser("init", help="write a configuration to begin with")
     init.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER")
     init.add_argument("--force", action="store_true", help="replace files that are there")
 
     for using in (run, resume, sessions, show, fork, doctor):
-        using.add_argument("--data-dir", type=Path, metavar="FOLDER", help="where sessions are kept (VIRTUAL_AGORA_HOME)")
+        using.add_argument(
+            "--data-dir",
+            type=Path,
+            metavar="FOLDER",
+            help="where sessions are kept (VIRTUAL_AGORA_HOME)",
+        )
     return top
 
 
@@ -98,13 +135,13 @@ def cli() -> None:
     sys.exit(main())
 
 
-class _Version:
-    """Looked up only when asked for: the package's metadata takes a while to find."""
+class _ShowVersion(argparse.Action):
+    """Looks the version up only when asked for: the package's metadata takes a while to find."""
 
-    def __mod__(self, _: object) -> str:
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        return f"virtual-agora {version('virtual-agora')}"
+        parser.exit(message=f"virtual-agora {version('virtual-agora')}\n")
 
 
 def _say(*lines: str) -> None:

@@ -56,7 +56,9 @@ def kinds(state):
 def test_transient_the_call_is_repeated_as_the_server_asks(make_flow, wire, clock):
     flow = make_flow(panel(wire, "good", "good", "busy-twice"))
     state = finish(flow, flow.create_session(THEME, topics=TOPICS))
-    assert all(7 <= wait < 8 for wait in clock.slept)  # the server's Retry-After, and a little jitter
+    assert all(
+        7 <= wait < 8 for wait in clock.slept
+    )  # the server's Retry-After, and a little jitter
     assert len(clock.slept) >= 2 * 2
     assert state["notices"] == []
     assert {m["agent"] for m in state["messages"]} >= {"participant-3"}
@@ -102,7 +104,9 @@ def test_malformed_to_the_end_is_an_abstention_on_record(make_flow, wire):
     assert all(vote["choice"] == [] and vote["reason"] for vote in abstained)
     assert ("abstained", "participant-3") in kinds(state)
     assert state["excluded"] == []  # it does speak, in free text
-    asked = [line for line in wire.received() if line["model"] == "off-form" and line["task"] == "poll"]
+    asked = [
+        line for line in wire.received() if line["model"] == "off-form" and line["task"] == "poll"
+    ]
     assert len(asked) == 3 * len([v for v in abstained if v["kind"] == "conclude_topic"])
 
 
@@ -221,8 +225,9 @@ def test_a_bug_that_spoils_the_state_is_undone_to_the_last_valid_step(make_flow,
 
     flow.nodes.round_summarization_node = spoil
     flow.nodes.discussion_round_node, discuss = (
-        lambda state: notice(state) if state["current_round"] < 0 else discuss(state)
-    ), flow.nodes.discussion_round_node
+        (lambda state: notice(state) if state["current_round"] < 0 else discuss(state)),
+        flow.nodes.discussion_round_node,
+    )
     with pytest.raises(NodeExecutionError, match="this cannot be"):
         list(StreamCoordinator(flow, default_answer).coordinate_stream_execution(where(session)))
     repaired = flow.graph.get_state(where(session))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from tests.conftest import THEME, answers, checked_updates, where
 
@@ -21,14 +23,19 @@ AGENDA = [
     "agenda_approval",
 ]
 ROUND = ["discussion_round", "round_summarization"]
-CLOSE = ["final_considerations", "topic_report_generation", "topic_summary_generation", "file_output"]
+CLOSE = [
+    "final_considerations",
+    "topic_report_generation",
+    "topic_summary_generation",
+    "file_output",
+]
 END = ["final_report_generation", "multi_file_output"]
 
 
 def names(updates):
     """The steps in order; the two that run side by side by name."""
     steps = [name for name, _ in updates]
-    for at, (one, other) in enumerate(zip(steps, steps[1:], strict=False)):
+    for at, (one, other) in enumerate(itertools.pairwise(steps)):
         if (one, other) == ("topic_summary_generation", "topic_report_generation"):
             steps[at : at + 2] = [other, one]
     return steps
@@ -42,9 +49,7 @@ def test_an_agenda_of_the_assemblys_own_from_theme_to_report(make_flow):
     flow = make_flow()
     session = flow.create_session(THEME)
     topic = ["announce_item", *ROUND * 3, "end_topic_poll", "periodic_user_stop", "vote_evaluation"]
-    steps = run(
-        flow, session, agenda_approval={"action": "reorder", "order": [2, 1]}
-    )
+    steps = run(flow, session, agenda_approval={"action": "reorder", "order": [2, 1]})
     state = flow.state_manager.get_snapshot()
     assert steps[:9] == OPENING + AGENDA
     assert steps[9:23] == [*topic, *CLOSE]
@@ -161,7 +166,9 @@ def test_forty_rounds_on_one_topic_finish(make_flow, seed):
     flow = make_flow(min_rounds=40, max_rounds=40, checkpoint_interval=3, seed=seed)
     session = flow.create_session(THEME, topics=TOPICS[:1])
     coordinator = StreamCoordinator(flow, answers())
-    steps = [next(iter(update)) for update in coordinator.coordinate_stream_execution(where(session))]
+    steps = [
+        next(iter(update)) for update in coordinator.coordinate_stream_execution(where(session))
+    ]
     state = flow.state_manager.get_snapshot()
     assert steps.count("discussion_round") == 40
     assert [s["round"] for s in state["round_summaries"]] == list(range(1, 41))

@@ -6,7 +6,12 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from tests.conftest import THEME, answers, checked_updates, where
 
-from virtual_agora.errors import InvalidAnswerError, NodeExecutionError, StaleAnswerError, StateError
+from virtual_agora.errors import (
+    InvalidAnswerError,
+    NodeExecutionError,
+    StaleAnswerError,
+    StateError,
+)
 from virtual_agora.events import CallFinished, StepFinished, Token
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.interrupts import GraphInterrupt
@@ -59,7 +64,9 @@ def test_an_answer_given_twice_does_not_answer_the_next_question(make_flow):
     assert pause(flow, session).id == following.id
 
 
-@pytest.mark.parametrize("answer", [None, {}, "nonsense", {"action": "edit"}, ["approve"], "x" * 10**6])
+@pytest.mark.parametrize(
+    "answer", [None, {}, "nonsense", {"action": "edit"}, ["approve"], "x" * 10**6]
+)
 def test_a_wrong_answer_never_reaches_the_node(make_flow, answer):
     flow = make_flow()
     session = flow.create_session(THEME)
@@ -164,9 +171,9 @@ def test_a_step_this_release_does_not_have_is_said_not_skipped(make_flow):
     checkpoint["channel_values"]["branch:to:agenda_blessing"] = checkpoint["channel_values"].pop(
         "branch:to:agenda_approval"
     )
-    checkpoint["channel_versions"]["branch:to:agenda_blessing"] = checkpoint["channel_versions"].pop(
-        "branch:to:agenda_approval"
-    )
+    checkpoint["channel_versions"]["branch:to:agenda_blessing"] = checkpoint[
+        "channel_versions"
+    ].pop("branch:to:agenda_approval")
     saver.put(
         values.parent_config,
         {**checkpoint, "id": checkpoint["id"][:-1] + "f"},
@@ -217,5 +224,7 @@ def test_a_bug_in_a_step_names_the_step_and_loses_nothing(make_flow):
     assert failed.value.node == "round_summarization"
     assert "no_such_field" in flow.error_recovery_manager.last_error(where(session))
     flow.nodes.round_summarization_node = original
-    assert [name for name, _ in checked_updates(flow, session, answers())][0] == "round_summarization"
+    assert (
+        next(name for name, _ in checked_updates(flow, session, answers())) == "round_summarization"
+    )
     assert flow.error_recovery_manager.last_error(where(session)) is None

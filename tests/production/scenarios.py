@@ -68,7 +68,11 @@ SCENARIOS = (
         rules={"participation": "start_of_round", "min_rounds": 2},
         answers={
             "theme_request": {"action": "start", "theme": THEME, "topics": list(TOPICS)},
-            "user_turn": ["continue", {"action": "participate", "text": "And at night?"}, "finalize"],
+            "user_turn": [
+                "continue",
+                {"action": "participate", "text": "And at night?"},
+                "finalize",
+            ],
         },
     ),
     Scenario(
@@ -237,7 +241,9 @@ def _config(scenario: Scenario, base_url: str) -> Config:
 def declared_ways() -> set[tuple[str, str]]:
     """Every way the compiled graph declares between two steps."""
     edges = VirtualAgoraV13Flow(offline_config()).graph.get_graph().edges
-    return {(edge.source, edge.target) for edge in edges if {edge.source, edge.target} <= set(NODES)}
+    return {
+        (edge.source, edge.target) for edge in edges if {edge.source, edge.target} <= set(NODES)
+    }
 
 
 def possible_answers() -> set[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """Every step, every way between two and every answer to every question is gone through, and no other."""
 
+from docs.generate import COVERAGE, coverage_page
 from tests.production.scenarios import declared_ways, hold_all, possible_answers, table
 
-from docs.generate import COVERAGE, coverage_page
 from virtual_agora.flow.graph_v13 import NODES
 
 

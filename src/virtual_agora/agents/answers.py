@@ -76,7 +76,11 @@ class PollAnswer(_Form):
     def from_text(cls, text: str) -> Self | None:
         """Read an answer that is nothing but a yes or a no."""
         word = text.strip().strip(".!\"'*").casefold()
-        return cls(conclude="yes" if word == "yes" else "no", reason="") if word in ("yes", "no") else None
+        return (
+            cls(conclude="yes" if word == "yes" else "no", reason="")
+            if word in ("yes", "no")
+            else None
+        )
 
 
 class Section(_Form):
@@ -126,8 +130,14 @@ def ballot_form(options: Sequence[str]) -> type[BallotAnswer]:
     def from_text(cls: type[BallotAnswer], text: str) -> BallotAnswer | None:
         titles = {title.casefold(): title for title in options}
         lines = [match[1] if (match := _ITEM.match(line)) else line for line in text.splitlines()]
-        ranking = [titles[key] for line in lines if (key := line.strip(" *_\"“”.").casefold()) in titles]
-        return cls.model_validate({"ranking": ranking, "reason": ""}) if sorted(ranking) == sorted(options) else None
+        ranking = [
+            titles[key] for line in lines if (key := line.strip(' *_"“”.').casefold()) in titles
+        ]
+        return (
+            cls.model_validate({"ranking": ranking, "reason": ""})
+            if sorted(ranking) == sorted(options)
+            else None
+        )
 
     form = create_model(
         "Ballot",
@@ -147,7 +157,7 @@ def modification_form(remaining: Sequence[str]) -> type[ModificationAnswer]:
         "Modification",
         __base__=ModificationAnswer,
         __doc__="What to add to the agenda, and what to take off it; both may be empty.",
-        remove=(Annotated[list[option], Field(max_length=len(remaining))], ...),  # type: ignore[valid-type]
+        remove=(Annotated[list[option], Field(max_length=len(remaining))], ...),  # type: ignore[valid-type, arg-type]
     )
 
 

@@ -15,10 +15,27 @@ from virtual_agora.state.schema import Message
 
 __all__ = ["closed_topics", "fence", "live_round", "options", "shared_context", "statements"]
 
-_TAGS = (
-    "theme documents document topic earlier_topics conclusion earlier_rounds summary live_round statement "
-    "proposals proposal options dissent final_words section agenda you task"
-).split()
+_TAGS = [
+    "theme",
+    "documents",
+    "document",
+    "topic",
+    "earlier_topics",
+    "conclusion",
+    "earlier_rounds",
+    "summary",
+    "live_round",
+    "statement",
+    "proposals",
+    "proposal",
+    "options",
+    "dissent",
+    "final_words",
+    "section",
+    "agenda",
+    "you",
+    "task",
+]
 _OURS = re.compile(rf"<(?=/?\s*(?:{'|'.join(_TAGS)})\b)", re.IGNORECASE)
 
 
@@ -32,7 +49,9 @@ def shared_context(state: Mapping[str, Any], *, topic: str = "") -> str:
     """What every agent hears first: theme, documents and, on a topic, what came before the live round."""
     parts = [fence("theme", state["main_topic"])]
     if documents := state.get("context_documents"):
-        parts.append(_group("documents", (fence("document", d["text"], name=d["name"]) for d in documents)))
+        parts.append(
+            _group("documents", (fence("document", d["text"], name=d["name"]) for d in documents))
+        )
     if topic:
         parts.append(fence("topic", topic))
     parts.append(closed_topics(state, except_for=topic))

@@ -55,6 +55,11 @@ class Member:
         )
         schema = form if issubclass(form, BaseModel) else None
         call = ModelRequest(
-            task=task, system=self.prompts.fill("system"), prompt=prompt, schema=schema, topic=topic, round=round
+            task=task,
+            system=self.prompts.fill("system"),
+            prompt=prompt,
+            schema=schema,
+            topic=topic,
+            round=round,
         )
         return Request(self.record, call, form)

@@ -18,7 +18,9 @@ State = Mapping[str, Any]
 class Moderator(Member):
     """A member without an opinion."""
 
-    def collation(self, state: State, proposals: Sequence[Sequence[Mapping[str, str]]]) -> Request[Collation]:
+    def collation(
+        self, state: State, proposals: Sequence[Sequence[Mapping[str, str]]]
+    ) -> Request[Collation]:
         """All proposals as one list without duplicates."""
         return self.request("collation", Collation, state, proposals_text(proposals))
 

@@ -29,9 +29,13 @@ class Participant(Member):
         """Topics for the agenda, blind to the others' proposals."""
         return self.request("proposal", Proposals, state, _rejection(state))
 
-    def refinement(self, state: State, proposals: Sequence[Sequence[Mapping[str, str]]]) -> Request[Proposals]:
+    def refinement(
+        self, state: State, proposals: Sequence[Sequence[Mapping[str, str]]]
+    ) -> Request[Proposals]:
         """Its own proposals again, having seen everybody's, shuffled and unattributed."""
-        return self.request("refinement", Proposals, state, proposals_text(proposals), _rejection(state))
+        return self.request(
+            "refinement", Proposals, state, proposals_text(proposals), _rejection(state)
+        )
 
     def ballot(self, state: State, titles: Sequence[str]) -> Request[BallotAnswer]:
         """A secret ranking of `titles`, which come in this voter's own order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from virtual_agora.agents.answers import Outline, Section
@@ -48,7 +48,11 @@ def topic_material(state: State, topic: str) -> str:
 
 
 def _vote(state: State, topic: str) -> str:
-    polls = [v for v in state.get("vote_history", []) if v["kind"] == "conclude_topic" and v["topic"] == topic]
+    polls = [
+        v
+        for v in state.get("vote_history", [])
+        if v["kind"] == "conclude_topic" and v["topic"] == topic
+    ]
     if not polls:
         return ""
     last = [v for v in polls if v["ballot"] == polls[-1]["ballot"]]

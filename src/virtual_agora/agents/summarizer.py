@@ -17,13 +17,17 @@ State = Mapping[str, Any]
 class Summarizer(Member):
     """A member that only shortens."""
 
-    def round_summary(self, state: State, topic: str, round: int, said: Sequence[Message]) -> Request[str]:
+    def round_summary(
+        self, state: State, topic: str, round: int, said: Sequence[Message]
+    ) -> Request[str]:
         """A round, compacted, speakers unattributed."""
         return self.request(
             "round_summary", str, state, live_round(said, round), topic=topic, round=round
         )
 
-    def topic_summary(self, state: State, topic: str, final_words: Sequence[Message]) -> Request[str]:
+    def topic_summary(
+        self, state: State, topic: str, final_words: Sequence[Message]
+    ) -> Request[str]:
         """A closed topic in one paragraph, for those who discuss the next."""
         words = join(statements(final_words, tag="final_words"))
         return self.request("topic_summary", str, state, words, topic=topic)

@@ -49,7 +49,7 @@ class Reply(Generic[T]):
     reason: str
 
 
-@task(name="model_call")
+@task
 def model_call(node: FlowNode, request: Request[Any], caller: Caller) -> Outcome:
     """One call to one model, with its retries. A failure is a value too: it is not repeated unasked."""
     try:
@@ -145,13 +145,20 @@ class Asking:
         # An outcome is changed below; a copy keeps the task's own value as it was.
         return [cast(Outcome, dict(call())) for call in calls]
 
-    def _blocked(self, requests: Sequence[Request[T]], outcomes: Mapping[int, Outcome]) -> list[int]:
+    def _blocked(
+        self, requests: Sequence[Request[T]], outcomes: Mapping[int, Outcome]
+    ) -> list[int]:
         """The requests that only the user can help with: each by itself, or because too few are left."""
-        lost = [n for n, outcome in outcomes.items() if outcome["action"] in (Action.SKIP, Action.ASK_USER)]
+        lost = [
+            n
+            for n, outcome in outcomes.items()
+            if outcome["action"] in (Action.SKIP, Action.ASK_USER)
+        ]
         blocked = [
             n
             for n in lost
-            if outcomes[n]["action"] == Action.ASK_USER or requests[n].member["role"] != "participant"
+            if outcomes[n]["action"] == Action.ASK_USER
+            or requests[n].member["role"] != "participant"
         ]
         if blocked or not lost:
             return blocked
@@ -188,7 +195,11 @@ class Asking:
                 "model": answer["model"],
                 "base_url": answer["base_url"],
             }
-            self.note("replaced", record["id"], f"{record['name']} spoke as {after} from here on, not as {before}.")
+            self.note(
+                "replaced",
+                record["id"],
+                f"{record['name']} spoke as {after} from here on, not as {before}.",
+            )
 
     def _reply(self, request: Request[T], outcome: Outcome) -> Reply[T]:
         member = self._records[request.member["id"]]
@@ -200,9 +211,19 @@ class Asking:
         self._failures.pop(member["id"], None)
         self._count(member, result)
         if result["repairs"]:
-            how = "was read from its plain text" if result["read_from_text"] else "had to be asked for again"
-            self.note("repaired", member["id"], f"{member['name']}'s {_name(request.call.task)} {how}.")
-        value = result["text"] if request.form is str else cast(type[BaseModel], _schema(request)).model_validate(result["data"])
+            how = (
+                "was read from its plain text"
+                if result["read_from_text"]
+                else "had to be asked for again"
+            )
+            self.note(
+                "repaired", member["id"], f"{member['name']}'s {_name(request.call.task)} {how}."
+            )
+        value = (
+            result["text"]
+            if request.form is str
+            else _schema(request).model_validate(result["data"])
+        )
         return Reply(member, cast(T, value), result["at"], "")
 
     def _lose(self, member: AgentRecord, task_name: str, outcome: Outcome) -> None:
@@ -210,9 +231,15 @@ class Asking:
         if member["id"] in self._excluded:
             return
         if outcome["action"] == Action.ABSTAIN:
-            self.note("abstained", member["id"], f"{member['name']}'s {what} was unusable: {outcome['reason']}")
+            self.note(
+                "abstained",
+                member["id"],
+                f"{member['name']}'s {what} was unusable: {outcome['reason']}",
+            )
             return
-        self.note("skipped", member["id"], f"{member['name']}'s {what} was skipped: {outcome['reason']}")
+        self.note(
+            "skipped", member["id"], f"{member['name']}'s {what} was skipped: {outcome['reason']}"
+        )
         self._failures[member["id"]] = self._failures.get(member["id"], 0) + 1
         if self._failures[member["id"]] >= EXCLUDED_AFTER:
             self._exclude(member, f"{EXCLUDED_AFTER} turns lost in a row")
@@ -222,7 +249,9 @@ class Asking:
         self._failures.pop(member["id"], None)
         self.note("excluded", member["id"], f"{member['name']} was excluded: {reason}")
 
-    def _count(self, member: AgentRecord, result: CallResult | None = None, *, failed: int = 0) -> None:
+    def _count(
+        self, member: AgentRecord, result: CallResult | None = None, *, failed: int = 0
+    ) -> None:
         model = f"{member['provider']}/{member['model']}"
         used = Usage(
             calls=1,

@@ -18,7 +18,7 @@ def reports_folder(state: Mapping[str, Any]) -> Path:
     return Path(state["reports_dir"]) / f"session_{state['session_id']}"
 
 
-@task(name="write_files")
+@task
 def write_files(state: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:
     """Write files, by name relative to the session's folder; repeated, it changes nothing."""
     return [str(path) for path in reports.write(files, reports_folder(state))]

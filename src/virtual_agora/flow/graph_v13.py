@@ -18,7 +18,7 @@ from virtual_agora.clock import Clock
 from virtual_agora.config.loader import config_hash
 from virtual_agora.config.models import MAX_PARTICIPANTS, Config
 from virtual_agora.errors import StaleAnswerError, StateError
-from virtual_agora.events import Event, Listener, StepFinished
+from virtual_agora.events import Listener, StepFinished
 from virtual_agora.flow import edges_v13 as edges
 from virtual_agora.flow.error_recovery import ErrorRecoveryManager
 from virtual_agora.flow.interrupts import GraphInterrupt
@@ -140,7 +140,9 @@ class VirtualAgoraV13Flow:
         self.clock = clock or Clock()
         self.listener = listener or (lambda event: None)
         self.reports_dir = reports_dir
-        self.seed = next(s for s in (seed, config.session.seed, secrets.randbits(32)) if s is not None)
+        self.seed = next(
+            s for s in (seed, config.session.seed, secrets.randbits(32)) if s is not None
+        )
         self.checkpointer = checkpointer or InMemorySaver()
         self.compiled_graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
         self.state_manager = StateManager(lambda where: self.graph.get_state(where).values)
@@ -235,14 +237,15 @@ class VirtualAgoraV13Flow:
         """One run of the graph up to its end or its next question."""
         held: list[tuple[str, dict[str, Any]]] = []
         waiting: list[Interrupt] = []
-        for mode, chunk in self.graph.stream(
+        chunks: Iterator[Any] = self.graph.stream(
             graph_input,
             config,
             stream_mode=["updates", "values", "custom"],
             durability="sync",
-        ):
+        )
+        for mode, chunk in chunks:
             if mode == "custom":
-                self.listener(cast(Event, chunk))
+                self.listener(chunk)
             elif mode == "updates":
                 # A step's updates come before its checkpoint: hold them back until it is written.
                 waiting.extend(chunk.get("__interrupt__", ()))

@@ -69,7 +69,9 @@ class Prompts:
                     f"The prompts folder {self._folder} does not exist.",
                     hint="Create it, or take the key “prompts” out of the configuration.",
                 )
-            stray = sorted(path.stem for path in self._folder.glob("*.md") if path.stem not in PROMPTS)
+            stray = sorted(
+                path.stem for path in self._folder.glob("*.md") if path.stem not in PROMPTS
+            )
             if stray:
                 raise ConfigurationError(
                     f"{self._folder / stray[0]}.md replaces no prompt.",
@@ -88,4 +90,6 @@ class Prompts:
 
     def _mistake(self, task: str, what: str) -> ConfigurationError:
         place = f"{self._folder / task}.md" if self._folder else f"{task}.md"
-        return ConfigurationError(f"The prompt {place} {what}.", hint="Mend the file, or remove it.")
+        return ConfigurationError(
+            f"The prompt {place} {what}.", hint="Mend the file, or remove it."
+        )

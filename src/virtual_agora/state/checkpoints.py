@@ -15,7 +15,15 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from virtual_agora.errors import NewerSessionError, SessionNotFoundError, StorageError
 from virtual_agora.state.schema import SCHEMA_VERSION
 
-__all__ = ["DATABASE", "copy_history", "latest", "open_saver", "session_ids", "storage_errors", "thread"]
+__all__ = [
+    "DATABASE",
+    "copy_history",
+    "latest",
+    "open_saver",
+    "session_ids",
+    "storage_errors",
+    "thread",
+]
 
 DATABASE = "sessions.sqlite3"
 BUSY_SECONDS = 30.0
@@ -39,7 +47,8 @@ def storage_errors(place: Path | str) -> Iterator[None]:
             ) from error
         if "full" in text:
             raise StorageError(
-                f"The disk with {place} is full.", hint="Make room; resume goes on from the last saved step."
+                f"The disk with {place} is full.",
+                hint="Make room; resume goes on from the last saved step.",
             ) from error
         raise StorageError(
             f"The session database {place} refuses: {text}.",

@@ -33,7 +33,11 @@ class StateManager:
     def state(self) -> Mapping[str, Any]:
         """The values as they stand, to read only: nothing is copied."""
         return MappingProxyType(
-            {name: channel.get() for name, channel in self._channels.items() if channel.is_available()}
+            {
+                name: channel.get()
+                for name, channel in self._channels.items()
+                if channel.is_available()
+            }
         )
 
     def get_snapshot(self) -> VirtualAgoraState:
@@ -46,7 +50,7 @@ class StateManager:
         Growing fields are left to LangGraph, which begins them empty.
         """
         self._reset({})
-        state = VirtualAgoraState(
+        state: VirtualAgoraState = VirtualAgoraState(
             session_id=session_id,
             schema_version=SCHEMA_VERSION,
             start_time=start_time,
@@ -81,5 +85,4 @@ class StateManager:
 
 
 def _schema_channels() -> dict[str, BaseChannel[Any, Any, Any]]:
-    channels = StateGraph(VirtualAgoraState).channels
-    return {name: cast("BaseChannel[Any, Any, Any]", channel) for name, channel in channels.items()}
+    return dict(StateGraph(VirtualAgoraState).channels)

@@ -223,7 +223,9 @@ class VirtualAgoraState(TypedDict, total=False):
     seed: int
     reports_dir: str
     demo: bool
-    context_documents: Annotated[list[ContextDocument], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    context_documents: Annotated[
+        list[ContextDocument], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
+    ]
 
     # What is deliberated on.
     main_topic: str
@@ -258,10 +260,16 @@ class VirtualAgoraState(TypedDict, total=False):
 
     # What only grows.
     messages: Annotated[list[Message], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
-    round_summaries: Annotated[list[RoundSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
-    topic_summaries: Annotated[list[TopicSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    round_summaries: Annotated[
+        list[RoundSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
+    ]
+    topic_summaries: Annotated[
+        list[TopicSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
+    ]
     reports: Annotated[list[Report], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
     vote_history: Annotated[list[Vote], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
-    phase_history: Annotated[list[PhaseRecord], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    phase_history: Annotated[
+        list[PhaseRecord], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
+    ]
     notices: Annotated[list[Notice], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
     usage: Annotated[dict[str, Usage], add_usage]

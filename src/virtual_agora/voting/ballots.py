@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import TypeVar
 
 __all__ = ["needed", "shuffled"]
 
+T = TypeVar("T")
 
-def shuffled(options: Sequence[str], *seed: object) -> list[str]:
+
+def shuffled(options: Sequence[T], *seed: object) -> list[T]:
     """The options in an order that depends on nothing but `seed` (each voter has another)."""
     order = list(options)
     random.Random("/".join(map(str, seed))).shuffle(order)

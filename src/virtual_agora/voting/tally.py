@@ -27,7 +27,9 @@ class Tally(TypedDict):
     tie_broken_by: str
 
 
-def tally(rule: str, options: Sequence[str], rankings: Sequence[Ranking], *, abstained: int = 0) -> Tally:
+def tally(
+    rule: str, options: Sequence[str], rankings: Sequence[Ranking], *, abstained: int = 0
+) -> Tally:
     """Count complete `rankings` of `options` by `rule`. Without any, all options are tied."""
     scores = RULES[rule](options, rankings)
     by_score = sorted(options, key=lambda option: -scores[option])

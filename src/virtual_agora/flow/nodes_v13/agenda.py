@@ -34,7 +34,7 @@ class AgendaNodes(FlowNode):
         everything = [proposal["topics"] for proposal in state["proposals"]]
         requests = [
             member.refinement(
-                state, self._shuffled_lists(everything, "refinement", member.record["id"])
+                state, shuffled(everything, self.seed, "refinement", member.record["id"])
             )
             for member in members
         ]
@@ -53,13 +53,15 @@ class AgendaNodes(FlowNode):
         asking = self.asking(state)
         everything = [proposal["topics"] for proposal in state["proposals"]]
         reply = asking.one(
-            self.moderator(state).collation(state, self._shuffled_lists(everything, "collation"))
+            self.moderator(state).collation(state, shuffled(everything, self.seed, "collation"))
         )
         merged = reply.value.topics if reply.value is not None else ()
         candidates = [topic.model_dump() for topic in merged] or [
             topic for topics in everything for topic in topics
         ]
-        return asking.update(candidates=_distinct(candidates, without=state.get("completed_topics", [])))
+        return asking.update(
+            candidates=_distinct(candidates, without=state.get("completed_topics", []))
+        )
 
     def agenda_voting_node(self, state: State) -> Update:
         """A secret ballot; every voter finds the options in another order."""
@@ -126,11 +128,13 @@ class AgendaNodes(FlowNode):
                 "rejection_reason": answer["reason"],
                 "decision": "reject",
             }
-        agenda = {
-            "approve": lambda: proposed,
-            "edit": lambda: answer["agenda"],
-            "reorder": lambda: [proposed[number - 1] for number in answer["order"]],
-        }[answer["action"]]()
+        match answer["action"]:
+            case "edit":
+                agenda = answer["agenda"]
+            case "reorder":
+                agenda = [proposed[number - 1] for number in answer["order"]]
+            case _:
+                agenda = proposed
         closed = set(state.get("completed_topics", []))
         return {
             "agenda": [title for title in agenda if title not in closed],
@@ -140,12 +144,6 @@ class AgendaNodes(FlowNode):
             "rejection_reason": "",
             "decision": "",
         }
-
-    def _shuffled_lists(
-        self, proposals: Sequence[Sequence[dict[str, str]]], *purpose: str
-    ) -> list[Sequence[dict[str, str]]]:
-        positions = shuffled([str(n) for n in range(len(proposals))], self.seed, *purpose)
-        return [proposals[int(position)] for position in positions]
 
 
 def next_ballot(state: State) -> int:

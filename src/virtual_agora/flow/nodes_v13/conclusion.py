@@ -78,7 +78,10 @@ class ConclusionNodes(FlowNode):
         """The topic's report is on disk, and the topic is closed."""
         topic = state["current_topic"]
         write_files(state, reports.topic_report(state, topic)).result()
-        return {"completed_topics": [*state.get("completed_topics", []), topic], "current_topic": ""}
+        return {
+            "completed_topics": [*state.get("completed_topics", []), topic],
+            "current_topic": "",
+        }
 
 
 def _last_no_votes(state: State) -> list[str]:

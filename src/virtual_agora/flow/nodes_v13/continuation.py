@@ -57,7 +57,9 @@ class ContinuationNodes(FlowNode):
         ]
         if not additions:
             return asking.update(agenda=kept, proposals=[], agenda_change=False)
-        standing = Proposal(agent="moderator", topics=[{"title": t, "why": "on the agenda"} for t in kept])
+        standing = Proposal(
+            agent="moderator", topics=[{"title": t, "why": "on the agenda"} for t in kept]
+        )
         return asking.update(
             agenda=kept,
             proposals=[*([standing] if kept else []), *additions],

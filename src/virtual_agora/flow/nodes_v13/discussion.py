@@ -63,9 +63,7 @@ class DiscussionNodes(FlowNode):
         for speaker in _rotated(state["speaking_order"], number - 1):
             if speaker not in members:
                 continue
-            reply = asking.one(
-                members[speaker].statement(state, topic, number, [*opened, *said])
-            )
+            reply = asking.one(members[speaker].statement(state, topic, number, [*opened, *said]))
             if reply.value is not None:
                 said.append(
                     message(
@@ -136,7 +134,14 @@ _USER = AgentRecord(
 
 
 def message(
-    state: State, position: int, speaker: AgentRecord, *, kind: str, round: int, content: str, at: str
+    state: State,
+    position: int,
+    speaker: AgentRecord,
+    *,
+    kind: str,
+    round: int,
+    content: str,
+    at: str,
 ) -> Message:
     """The `position`-th thing said in this step."""
     return Message(

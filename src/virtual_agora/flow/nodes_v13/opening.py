@@ -10,9 +10,7 @@ from virtual_agora.state.schema import AgentRecord, Notice
 
 __all__ = ["OpeningNodes"]
 
-ONE_MODEL = (
-    "All participants share one model: expect them to agree more than a mixed panel would."
-)
+ONE_MODEL = "All participants share one model: expect them to agree more than a mixed panel would."
 
 
 class OpeningNodes(FlowNode):
@@ -31,7 +29,10 @@ class OpeningNodes(FlowNode):
             (f"participant-{number}", name, member)
             for number, (name, member) in enumerate(self.config.participants(), start=1)
         ]
-        roles = [(role, role.replace("_", " "), self.config.role(role)) for role in ("moderator", "summarizer", "report_writer")]
+        roles = [
+            (role, role.replace("_", " "), self.config.role(role))
+            for role in ("moderator", "summarizer", "report_writer")
+        ]
         agents = [_record(id_, name, "participant", member) for id_, name, member in participants]
         agents += [_record(role, member.name or name, role, member) for role, name, member in roles]
         models = {(member.provider, member.model) for _, _, member in participants}

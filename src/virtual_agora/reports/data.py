@@ -1,0 +1,77 @@
+"""`session.json`: the session for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from virtual_agora.reports.facts import State
+from virtual_agora.state.schema import DEMO_STAMP
+
+__all__ = ["session_json"]
+
+
+def session_json(state: State) -> str:
+    """The session, finished or not, as JSON. `demo` is the stamp, or null; other keys are those of the state.
+
+    There are no API keys in a state; what a `base_url` may carry of secrets is left out here.
+    """
+    data = {
+        "demo": DEMO_STAMP if state.get("demo") else None,
+        "session_id": state["session_id"],
+        "schema_version": state["schema_version"],
+        "status": state.get("status", "running"),
+        "start_time": state["start_time"],
+        "theme": state.get("main_topic", ""),
+        "seed": state["seed"],
+        "config": _without_secrets(state["config"]),
+        "config_hash": state["config_hash"],
+        "agents": _without_secrets(state.get("agents", [])),
+        "excluded": state.get("excluded", []),
+        "context_documents": [
+            {"name": document["name"], "tokens": document["tokens"]}
+            for document in state.get("context_documents", [])
+        ],
+        "agenda": {
+            "user_defined": state.get("user_defines_topics", False),
+            "completed": state.get("completed_topics", []),
+            "open": state.get("agenda", []),
+            "proposed": state.get("proposed_agenda", []),
+            "tally": state.get("tally"),
+        },
+        **{field: state.get(field, []) for field in _GROWING},
+        "usage": state.get("usage", {}),
+    }
+    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+
+
+_GROWING = (
+    "messages",
+    "round_summaries",
+    "topic_summaries",
+    "vote_history",
+    "reports",
+    "notices",
+    "phase_history",
+)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _bare(item) if key == "base_url" and item else _without_secrets(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_without_secrets(item) for item in value]
+    return value
+
+
+def _bare(url: str) -> str:
+    """The address without user, password and query, all of which may be secrets."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,121 @@
+"""What the reports say about a session, found in its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from virtual_agora.state.schema import AgentRecord, Message, Notice, Report, TopicSummary, Vote
+
+__all__ = [
+    "State",
+    "amount",
+    "between_topics",
+    "conclusion",
+    "last_poll",
+    "last_words",
+    "names",
+    "notices_on",
+    "participants",
+    "poll_words",
+    "report_on",
+    "summary_of",
+    "topics",
+]
+
+State = Mapping[str, Any]
+
+RULES = {
+    "majority": "more than half must be for it",
+    "two_thirds": "two thirds must be for it",
+    "unanimous": "all must be for it",
+}
+
+
+def amount(number: int, thing: str) -> str:
+    """`1 round`, `2 rounds`, `1,200 calls`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def topics(state: State) -> list[str]:
+    """The topics in the order in which they were taken up, the current one last."""
+    closed: list[str] = list(state.get("completed_topics", []))
+    current: str = state.get("current_topic", "")
+    return closed if not current or current in closed else [*closed, current]
+
+
+def participants(state: State) -> list[AgentRecord]:
+    """Those who debate and vote, in the panel's order."""
+    return [agent for agent in state.get("agents", []) if agent["role"] == "participant"]
+
+
+def names(state: State) -> dict[str, str]:
+    """The names of all members by their ids."""
+    return {agent["id"]: agent["name"] for agent in state.get("agents", [])}
+
+
+def report_on(state: State, topic: str) -> Report | None:
+    """The report on a topic, or the final one for `""`; the latest, if there are several."""
+    found: list[Report] = [r for r in state.get("reports", []) if r["topic"] == topic]
+    return found[-1] if found else None
+
+
+def summary_of(state: State, topic: str) -> TopicSummary | None:
+    """How a closed topic ended, and its gist."""
+    found: list[TopicSummary] = [s for s in state.get("topic_summaries", []) if s["topic"] == topic]
+    return found[-1] if found else None
+
+
+def last_words(state: State, topic: str) -> list[Message]:
+    """What was said once the topic was closed."""
+    said: list[Message] = state.get("messages", [])
+    return [m for m in said if m["topic"] == topic and m["kind"] == "final_words"]
+
+
+def notices_on(state: State, topic: str) -> list[Notice]:
+    """What a reader of the report on a topic must know."""
+    return [notice for notice in state.get("notices", []) if notice["topic"] == topic]
+
+
+def last_poll(state: State, kind: str, topic: str = "") -> list[Vote]:
+    """The votes of the last poll of that kind, on that topic; none when there was none."""
+    polls = [v for v in state.get("vote_history", []) if (v["kind"], v["topic"]) == (kind, topic)]
+    return [vote for vote in polls if vote["ballot"] == polls[-1]["ballot"]]
+
+
+def poll_words(votes: Sequence[Vote]) -> str:
+    """`3 yes, 1 no, 1 abstained`."""
+    choices = [vote["choice"] for vote in votes]
+    yes, no, abstained = choices.count(["yes"]), choices.count(["no"]), choices.count([])
+    return f"{yes} yes, {no} no" + (f", {abstained} abstained" if abstained else "")
+
+
+def conclusion(state: State, topic: str) -> str:
+    """Who or what closed a topic, with the numbers: a phrase that begins with “closed”."""
+    summary = summary_of(state, topic)
+    cause = summary["concluded_by"] if summary else state.get("concluded_by", "")
+    votes = last_poll(state, "conclude_topic", topic)
+    counted = f"the last poll was {poll_words(votes)}" if votes else "no poll had been taken"
+    rule = RULES[state["config"]["session"]["conclude"]]
+    match cause:
+        case "vote":
+            return f"closed by vote of the participants: {poll_words(votes)} ({rule})"
+        case "user":
+            return f"closed by the user; {counted}"
+        case "max_rounds":
+            return f"closed because the last round allowed had been held; {counted}, and {rule}"
+    return "not closed yet"
+
+
+def between_topics(state: State) -> dict[int, list[list[Vote]]]:
+    """The votes on the agenda and on ending the session, by the number of topics closed before them."""
+    found: dict[int, list[list[Vote]]] = {}
+    closed = 0
+    for _, group in groupby(state.get("vote_history", []), key=lambda vote: vote["ballot"]):
+        votes = list(group)
+        # The session's end is voted on exactly once after each topic that others may follow.
+        closed += votes[0]["kind"] == "end_session"
+        if votes[0]["kind"] != "conclude_topic":
+            found.setdefault(closed, []).append(votes)
+    return found

@@ -1,0 +1,113 @@
+"""Files that are whole or not there at all, and names for them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from virtual_agora.errors import StorageError
+
+__all__ = ["slug", "write", "write_atomically"]
+
+RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]")
+"""Names that Windows keeps for devices."""
+
+NOTHING_LOST = "nothing is lost, and resuming the session writes it"
+
+
+def slug(title: str, limit: int = 60) -> str:
+    """A file name made of `title`: lower-case letters of any script, digits and `-`, at most `limit` bytes.
+
+    Never empty, never a reserved name; two titles may have the same one.
+    """
+    folded = unicodedata.normalize("NFKC", title).lower()
+    kept = "".join(c if unicodedata.category(c)[0] in "LNM" else "-" for c in folded)
+    name = re.sub("-+", "-", kept).strip("-")
+    if len(name.encode()) > limit:
+        name = name.encode()[: limit + 1].decode(errors="ignore")
+        name = (name.rpartition("-")[0] or name.encode()[:limit].decode(errors="ignore")).strip("-")
+    return f"{name}-" if RESERVED.fullmatch(name) else name or "untitled"
+
+
+def write(files: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write each text under its name, which is relative to `folder` and may have `/` in it."""
+    paths = [folder / name for name in files]
+    for path, text in zip(paths, files.values(), strict=True):
+        write_atomically(path, text)
+    return paths
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Have `text` in the file as UTF-8, on the disk and not only on its way there.
+
+    A reader finds the file as it was or as it shall be, never half of it. One that holds the text already is not
+    touched; folders that are missing are made.
+
+    Raises:
+        StorageError: the disk refuses; a file that was there is as it was.
+    """
+    content = text.encode("utf-8", "replace")
+    with _explained(path):
+        if _holds(path, content):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Always the same name: what a killed process left of it is overwritten by the next.
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
+            raise
+        _sync_folder(path.parent)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name is kept in the folder. Windows cannot open one, and needs no syncing.
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                reason, hint = "the disk is full", f"Make room; {NOTHING_LOST}."
+            case errno.EROFS | errno.EACCES | errno.EPERM:
+                reason = f"{path.parent} may not be written to"
+                hint = f"Give yourself the right to write there; {NOTHING_LOST}."
+            case errno.ENAMETOOLONG:
+                reason = "its name is too long for this disk"
+                hint = "Choose a folder with a shorter path, with --reports-dir."
+            case errno.ENOTDIR | errno.EEXIST:
+                reason = "there is a file where a folder on its path should be"
+                hint = f"Move that file away; {NOTHING_LOST}."
+            case errno.EISDIR:
+                reason = "there is a folder of that name"
+                hint = f"Move that folder away; {NOTHING_LOST}."
+            case _:
+                reason, hint = error.strerror or str(error), f"Check the disk; {NOTHING_LOST}."
+        raise StorageError(f"{path} cannot be written: {reason}.", hint=hint) from error

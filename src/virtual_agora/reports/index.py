@@ -1,0 +1,205 @@
+"""The overview, `index.md`: where everything is, how it was decided, and who was not heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from virtual_agora.reports.facts import (
+    State,
+    amount,
+    conclusion,
+    last_poll,
+    notices_on,
+    participants,
+    poll_words,
+    summary_of,
+)
+from virtual_agora.reports.markdown import block, inline, table
+from virtual_agora.reports.words import join, money, notice_lines, short, stamp, theme
+from virtual_agora.state.schema import Usage
+
+__all__ = ["Entry", "index"]
+
+LONGEST_PERSONA = 160
+MODERATED = {"moderator": "Moderator", "summarizer": "Summarizer", "report_writer": "Report writer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file that the overview names; `path` is relative to the reports' folder."""
+
+    title: str
+    path: str
+
+    def link(self, *, above: str = "") -> str:
+        """A link from a file in the folder `above`."""
+        return f"[{inline(self.title)}]({quote(self.path.removeprefix(above))})"
+
+
+def index(state: State, *, finals: Sequence[Entry], topics: Sequence[Entry]) -> str:
+    """The overview; `finals` and `topics` are the files of the final report and of the topics."""
+    parts = [
+        f"# {theme(state)}",
+        *stamp(state),
+        *_whole_theme(state),
+        _opening(state, topics),
+        *_final(finals),
+        *_topics(state, topics),
+        *_agenda(state),
+        *_panel(state),
+        *_missing(state),
+        *_cost(state),
+        *_files(state),
+    ]
+    return join(parts)
+
+
+def _whole_theme(state: State) -> list[str]:
+    whole: str = state["main_topic"].strip()
+    return [] if inline(whole) == theme(state) and "\n" not in whole else [block(whole, under=1)]
+
+
+def _opening(state: State, topics: Sequence[Entry]) -> str:
+    rounds = sum(summary["rounds"] for summary in state.get("topic_summaries", []))
+    return (
+        f"{amount(len(participants(state)), 'participant')} deliberated on "
+        f"{amount(len(topics), 'topic')} in {amount(rounds, 'round')}, "
+        f"beginning {datetime.fromisoformat(state['start_time']):%Y-%m-%d %H:%M} UTC. "
+        f"Session `{state['session_id']}`."
+    )
+
+
+def _final(finals: Sequence[Entry]) -> list[str]:
+    if not finals:
+        return []
+    lines = [f"{number}. {entry.link()}" for number, entry in enumerate(finals, start=1)]
+    return ["## The final report", "\n".join(lines)]
+
+
+def _topics(state: State, topics: Sequence[Entry]) -> list[str]:
+    parts = ["## What was concluded"]
+    for number, entry in enumerate(topics, start=1):
+        summary = summary_of(state, entry.title)
+        how = conclusion(state, entry.title)
+        if summary:
+            how = f"{amount(summary['rounds'], 'round')}; {how}"
+        parts += [
+            f"### {number}. {entry.link()}",
+            block(summary["text"], under=3) if summary else "",
+            f"*{how[0].upper()}{how[1:]}.*",
+        ]
+    if poll := last_poll(state, "end_session"):
+        parts.append(f"The last poll on ending the session: {poll_words(poll)}.")
+    if open_topics := state.get("agenda", []):
+        parts.append(f"Left undiscussed: {'; '.join(f'“{inline(t)}”' for t in open_topics)}.")
+    return parts
+
+
+def _agenda(state: State) -> list[str]:
+    parts = ["## The agenda"]
+    tally = state.get("tally")
+    if not tally:
+        return [*parts, "The user defined the topics."]
+    scores = tally["scores"]
+    proposed = state.get("proposed_agenda", [])
+    rows = [
+        [str(place), inline(title), f"{scores[title]:g}" if title in scores else "–"]
+        for place, title in enumerate(proposed, start=1)
+    ]
+    said = f"{amount(tally['ballots'], 'ballot')} counted by the rule “{inline(tally['rule'])}”"
+    if tally["abstained"]:
+        said += f", {amount(tally['abstained'], 'abstention')}"
+    if tally["tie_broken_by"]:
+        who = "the moderator" if tally["tie_broken_by"] == "moderator" else "lot"
+        said += f"; a tie was broken by {who}"
+    parts += [f"{said}.", table(["Place", "Topic", "Score"], rows)]
+    added = [
+        t
+        for t in [*state.get("completed_topics", []), *state.get("agenda", [])]
+        if t not in proposed
+    ]
+    if added:
+        titles = "; ".join(f"“{inline(title)}”" for title in added)
+        parts.append(f"Not on this ballot, but on the agenda: {titles}.")
+    return parts
+
+
+def _panel(state: State) -> list[str]:
+    excluded = state.get("excluded", [])
+    spoke = [m["agent"] for m in state.get("messages", [])]
+    rows = []
+    for agent in state.get("agents", []):
+        voice = agent["role"] == "participant"
+        role = "Participant" if voice else MODERATED[agent["role"]]
+        rows.append(
+            [
+                inline(agent["name"]),
+                f"{role}, **excluded**" if agent["id"] in excluded else role,
+                inline(f"{agent['provider']}/{agent['model']}"),
+                str(spoke.count(agent["id"])) if voice else "–",
+                short(agent["persona"] or "–", LONGEST_PERSONA),
+            ]
+        )
+    if "user" in spoke:
+        rows.append(["You", "User", "–", str(spoke.count("user")), "–"])
+    warnings = [n["text"] for n in state.get("notices", []) if n["kind"] == "warning"]
+    return [
+        "## The panel",
+        table(["Name", "Role", "Model", "Spoke", "Persona"], rows),
+        *(f"> **Note.** {inline(text)}" for text in warnings),
+    ]
+
+
+def _missing(state: State) -> list[str]:
+    parts = ["## What a reader should know"]
+    topics = dict.fromkeys(n["topic"] for n in state.get("notices", []) if n["kind"] != "warning")
+    if not topics:
+        return [*parts, "Everybody was heard in every turn, and every answer was usable."]
+    for topic in topics:
+        about = f"On “{inline(topic)}”:" if topic else "On the session as a whole:"
+        notices = [n for n in notices_on(state, topic) if n["kind"] != "warning"]
+        parts += [about, *notice_lines(notices)]
+    return parts
+
+
+def _cost(state: State) -> list[str]:
+    usage: dict[str, Usage] = state.get("usage", {})
+    rows = [
+        [
+            inline(model),
+            f"{used['calls']:,}",
+            f"{used['failed']:,}",
+            f"{used['repaired']:,}",
+            f"{used['input_tokens']:,}",
+            f"{used['output_tokens']:,}",
+            money(used["cost"]),
+        ]
+        for model, used in sorted(usage.items())
+    ]
+    known = [used["cost"] for used in usage.values() if used["cost"] is not None]
+    total = money(sum(known))
+    if len(known) < len(usage):
+        total = f"at least {total}" if sum(known) else "unknown"
+    calls = sum(used["calls"] for used in usage.values())
+    header = ["Model", "Calls", "Failed", "Asked again", "Tokens in", "Tokens out", "Cost"]
+    return [
+        "## Calls and cost",
+        f"{amount(calls, 'call')} to {amount(len(usage), 'model')}; cost: {total}.",
+        table(header, rows) if rows else "",
+    ]
+
+
+def _files(state: State) -> list[str]:
+    lines = [
+        "- [Transcript](transcript.md): everything that was said and voted, in order",
+        "- [Session data](session.json): the same and more, for programs",
+    ]
+    documents = state.get("context_documents", [])
+    parts = ["## Files", "\n".join(lines)]
+    if documents:
+        read = ", ".join(f"{inline(d['name'])} (about {d['tokens']:,} tokens)" for d in documents)
+        parts.append(f"The participants were given to read: {read}.")
+    return parts

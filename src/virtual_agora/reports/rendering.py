@@ -1,0 +1,101 @@
+"""The files of a session's reports, as text by their names. Functions of the state, and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from virtual_agora.reports.data import session_json
+from virtual_agora.reports.facts import (
+    State,
+    amount,
+    conclusion,
+    last_words,
+    notices_on,
+    report_on,
+    summary_of,
+    topics,
+)
+from virtual_agora.reports.files import slug
+from virtual_agora.reports.index import Entry, index
+from virtual_agora.reports.markdown import block, inline
+from virtual_agora.reports.transcript import transcript
+from virtual_agora.reports.words import join, notice_lines, stamp, theme
+from virtual_agora.state.schema import Message
+
+__all__ = ["final_report", "topic_report"]
+
+UNWRITTEN = "*This section could not be written; the index says why.*"
+
+
+def topic_report(state: State, topic: str) -> dict[str, str]:
+    """The report on one topic: `topics/01_<title>.md`."""
+    report = report_on(state, topic)
+    summary = summary_of(state, topic)
+    number = topics(state).index(topic) + 1
+    rounds = summary["rounds"] if summary else state.get("current_round", 0)
+    parts = [
+        f"# {inline(topic)}",
+        *stamp(state),
+        f"Topic {number} of the deliberation on **{theme(state)}**: "
+        f"{amount(rounds, 'round')}, {conclusion(state, topic)}. "
+        f"See the [overview](../index.md) and the [transcript](../transcript.md#topic-{number}).",
+    ]
+    for section in report["sections"] if report else ():
+        text = block(section["text"], under=2) or UNWRITTEN
+        parts += [f"## {inline(section['title'])}", text]
+    parts += _last_words(last_words(state, topic), by_vote=_by_vote(state, topic))
+    if notices := notices_on(state, topic):
+        parts += ["## What a reader should know", *notice_lines(notices)]
+    return {_topic_file(number, topic): join(parts)}
+
+
+def final_report(state: State) -> dict[str, str]:
+    """Everything: the overview, the final report in numbered files, the topics, the transcript, the data."""
+    report = report_on(state, "")
+    sections = report["sections"] if report else []
+    finals = [
+        Entry(section["title"], f"final/{number:02}_{slug(section['title'])}.md")
+        for number, section in enumerate(sections, start=1)
+    ]
+    listed = [Entry(topic, _topic_file(n, topic)) for n, topic in enumerate(topics(state), start=1)]
+    files = {"index.md": index(state, finals=finals, topics=listed)}
+    for number, section in enumerate(sections):
+        text = block(section["text"], under=1) or UNWRITTEN
+        parts = [
+            f"# {inline(section['title'])}",
+            *stamp(state),
+            f"Part {number + 1} of {len(sections)} of the final report on "
+            f"**{theme(state)}**. See the [overview](../index.md).",
+            text,
+            *(f"Next: {following.link(above='final/')}" for following in finals[number + 1 :][:1]),
+        ]
+        files[finals[number].path] = join(parts)
+    for topic in topics(state):
+        files |= topic_report(state, topic)
+    files["transcript.md"] = transcript(state)
+    files["session.json"] = session_json(state)
+    return files
+
+
+def _topic_file(number: int, topic: str) -> str:
+    return f"topics/{number:02}_{slug(topic)}.md"
+
+
+def _by_vote(state: State, topic: str) -> bool:
+    summary = summary_of(state, topic)
+    return (summary["concluded_by"] if summary else state.get("concluded_by")) == "vote"
+
+
+def _last_words(words: Sequence[Message], *, by_vote: bool) -> list[str]:
+    if not words:
+        return []
+    parts = [
+        "## The minority's last word" if by_vote else "## Last words",
+        "From those who voted against closing the topic."
+        if by_vote
+        else "From all participants, because it was not their vote that closed the topic.",
+    ]
+    for message in words:
+        link = f"../transcript.md#{message['id']}"
+        parts += [f"### [{inline(message['speaker'])}]({link})", block(message["content"], under=3)]
+    return parts

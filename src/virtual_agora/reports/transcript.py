@@ -1,0 +1,110 @@
+"""`transcript.md`: everything that was said and voted, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from virtual_agora.reports.facts import (
+    State,
+    amount,
+    between_topics,
+    conclusion,
+    last_words,
+    names,
+    poll_words,
+    topics,
+)
+from virtual_agora.reports.markdown import block, inline, table
+from virtual_agora.reports.words import join, stamp, theme
+from virtual_agora.state.schema import Message, Vote
+
+__all__ = ["transcript"]
+
+
+def transcript(state: State) -> str:
+    """The whole session as one text. Each message has its id as an anchor."""
+    votes = between_topics(state)
+    parts = [
+        "# Transcript",
+        *stamp(state),
+        f"The deliberation on **{theme(state)}**. See the [overview](index.md).",
+    ]
+    if opening := votes.get(0):
+        parts += ["## The agenda", *_ballots(state, opening)]
+    for number, topic in enumerate(topics(state), start=1):
+        parts += _topic(state, number, topic)
+        if after := votes.get(number):
+            parts += [f"## After topic {number}", *_ballots(state, after)]
+    return join(parts)
+
+
+def _topic(state: State, number: int, topic: str) -> list[str]:
+    parts = [f'## <a id="topic-{number}"></a>Topic {number}: {inline(topic)}']
+    said = [m for m in state.get("messages", []) if m["topic"] == topic]
+    spoken = [m for m in said if m["kind"] != "final_words"]
+    for round_number, messages in groupby(spoken, key=lambda m: m["round"]):
+        parts.append(f"### Round {round_number}")
+        for message in messages:
+            parts += _message(message)
+        parts += _round_end(state, topic, round_number)
+    how = conclusion(state, topic)
+    parts += ["### The end of the topic", f"{how[0].upper()}{how[1:]}."]
+    for message in last_words(state, topic):
+        parts += _message(message)
+    return parts
+
+
+def _message(message: Message) -> list[str]:
+    speaker = "You" if message["agent"] == "user" else inline(message["speaker"])
+    return [
+        f'#### <a id="{message["id"]}"></a>{speaker}',
+        block(message["content"], under=4),
+    ]
+
+
+def _round_end(state: State, topic: str, number: int) -> list[str]:
+    parts = []
+    for summary in state.get("round_summaries", []):
+        if (summary["topic"], summary["round"]) == (topic, number) and summary["text"]:
+            parts += [f"#### Summary of round {number}", block(summary["text"], under=4)]
+    votes = [
+        vote
+        for vote in state.get("vote_history", [])
+        if (vote["kind"], vote["topic"], vote["round"]) == ("conclude_topic", topic, number)
+    ]
+    if votes:
+        parts += [
+            f"#### Poll: close the topic? {poll_words(votes)}",
+            _votes(state, votes, "Answer"),
+        ]
+    return parts
+
+
+def _ballots(state: State, occasions: Sequence[Sequence[Vote]]) -> list[str]:
+    parts = []
+    for votes in occasions:
+        if votes[0]["kind"] == "end_session":
+            title = f"### Poll: end the session? {poll_words(votes)}"
+            parts += [title, _votes(state, votes, "Answer")]
+        else:
+            options = sorted({option for vote in votes for option in vote["choice"]})
+            parts += [
+                f"### Ballot on the agenda, {amount(len(votes), 'vote')}",
+                "\n".join(f"{n}. {inline(option)}" for n, option in enumerate(options, start=1)),
+                _votes(state, votes, "Ranking, best first", options),
+            ]
+    return parts
+
+
+def _votes(
+    state: State, votes: Sequence[Vote], choice: str, options: Sequence[str] | None = None
+) -> str:
+    """The votes as a table; choices among numbered `options` are shown by their numbers."""
+    who = names(state)
+    rows = []
+    for vote in votes:
+        chosen = [str(options.index(c) + 1) if options else inline(c) for c in vote["choice"]]
+        said = ", ".join(chosen) or "*abstained*"
+        rows.append([inline(who[vote["agent"]]), said, inline(vote["reason"]) or "–"])
+    return table(["Participant", choice, "Reason"], rows)

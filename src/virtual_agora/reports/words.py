@@ -1,0 +1,65 @@
+"""Phrases that several of the reports share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from virtual_agora.reports.facts import State
+from virtual_agora.reports.markdown import inline
+from virtual_agora.state.schema import DEMO_STAMP, Notice
+
+__all__ = ["join", "money", "notice_lines", "short", "stamp", "theme"]
+
+LONGEST_NOTICE = 400
+LONGEST_THEME = 160
+
+KINDS = {
+    "skipped": "Turn skipped",
+    "excluded": "Excluded",
+    "repaired": "Asked again",
+    "abstained": "Abstained",
+    "replaced": "Model replaced",
+    "warning": "Note",
+    "lost_voice": "Not heard",
+}
+
+
+def join(parts: Iterable[str]) -> str:
+    """Paragraphs, headings and lists as a whole file."""
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def stamp(state: State) -> list[str]:
+    """What a demo's texts are, said at the top of each file."""
+    return [f"> **{DEMO_STAMP}**"] if state.get("demo") else []
+
+
+def short(text: str, limit: int) -> str:
+    """`text` on one line of at most `limit` characters, as plain words."""
+    line = " ".join(text.split())
+    if len(line) <= limit:
+        return inline(line)
+    cut = line[: limit - 2]
+    return inline(f"{cut.rpartition(' ')[0] or cut} …")
+
+
+def theme(state: State) -> str:
+    """The theme, fit for a heading: a theme may be pages long."""
+    return short(state["main_topic"], LONGEST_THEME)
+
+
+def notice_lines(notices: Sequence[Notice]) -> list[str]:
+    """The notices as one list."""
+    lines = []
+    for notice in notices:
+        when = f" (round {notice['round']})" if notice["round"] else ""
+        kind = KINDS.get(notice["kind"], "Note")
+        lines.append(f"- **{kind}**{when}: {short(notice['text'], LONGEST_NOTICE)}")
+    return ["\n".join(lines)]
+
+
+def money(cost: float | None) -> str:
+    """US dollars, or that nobody knows."""
+    if cost is None:
+        return "unknown"
+    return "free" if cost == 0 else f"${cost:.4f}" if cost < 1 else f"${cost:.2f}"

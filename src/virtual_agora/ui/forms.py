@@ -1,0 +1,172 @@
+"""Asks the human: draws a question, reads the answer, and hands back what `hitl.check_answer` takes.
+
+`ask` is an `Answerer`. Ctrl-C, or the end of the input, raises KeyboardInterrupt: the question stays open and the
+session can be resumed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from rich.console import Console
+
+from virtual_agora.cleaning import clean
+from virtual_agora.errors import InvalidAnswerError
+from virtual_agora.hitl import Answerer, Question, check_answer
+from virtual_agora.ui import LiveView, PlainView, make_console
+from virtual_agora.ui.keyboard import Keyboard
+from virtual_agora.ui.lines import Lines
+from virtual_agora.ui.questions import complaint, facts
+
+__all__ = ["Reader", "answerer", "ask"]
+
+Answer = dict[str, Any]
+Check = Callable[[str], str]
+
+
+class Reader(Protocol):
+    """How answers are read. Where a method may return None, the human went back to the choice."""
+
+    def choose(self, message: str, options: Mapping[str, str], default: str | None) -> str:
+        """One of the options' keys; Enter takes the default."""
+
+    def line(self, label: str, *, default: str = "", check: Check | None = None) -> str | None:
+        """One line; `check` gives a complaint about it, or nothing."""
+
+    def text(self, label: str, *, check: Check) -> str | None:
+        """Text of several lines."""
+
+    def agenda(
+        self, titles: Sequence[str], action: str, check: Callable[[Answer], str]
+    ) -> Answer | None:
+        """The answer that makes these titles the agenda wanted; `action` is `edit` or `reorder`."""
+
+
+def ask(
+    question: Question,
+    *,
+    console: Console | None = None,
+    reader: Reader | None = None,
+    drawn: bool = False,
+) -> Answer:
+    """Ask one question at the terminal; `drawn` when its facts are already there to see.
+
+    Raises:
+        KeyboardInterrupt: the human broke off.
+    """
+    console = console or make_console()
+    if reader is None:
+        reader = Keyboard() if console.is_terminal and sys.stdin.isatty() else Lines(console)
+    for part in complaint(question) if drawn else facts(question):
+        console.print(part)
+    if question["type"] == "theme_request":
+        return _theme(question, reader)
+    while True:
+        action = reader.choose(question["message"], question["options"], question["default"])
+        answer = _complete(question, action, reader)
+        if answer is not None:
+            return answer
+
+
+def answerer(view: LiveView | PlainView) -> Answerer:
+    """An `Answerer` for a run that `view` listens to: it has the view make room for the form."""
+
+    def answer(question: Question) -> Answer:
+        with view.paused():
+            return ask(question, console=view.console, drawn=view.asked(question))
+
+    return answer
+
+
+def _complete(question: Question, action: str, reader: Reader) -> Answer | None:
+    """The whole answer for the chosen action; None: the human went back."""
+    match action:
+        case "edit" | "reorder":
+            return reader.agenda(
+                question["proposed_agenda"], action, lambda answer: _misfit(question, answer)
+            )
+        case "participate":
+            return _with(
+                action,
+                "text",
+                reader.text("What do you say?", check=_check(question, action, "text")),
+            )
+        case "reject":
+            reason = reader.line(
+                "Why? (may be left empty)", check=_check(question, action, "reason")
+            )
+            return _with(action, "reason", reason)
+        case "replace_model":
+            return _model(question, reader)
+        case _:
+            return {"action": action}
+
+
+def _theme(question: Question, reader: Reader) -> Answer:
+    theme = None
+    while theme is None:
+        theme = reader.line(
+            question["message"], default=question["theme"], check=_check(question, "start", "theme")
+        )
+    topics = list(question["topics"])
+    ways = {
+        "no": "the participants propose the agenda and vote on it",
+        "yes": "you give the topics",
+    }
+    if (
+        not topics
+        and reader.choose("Do you want to define the topics yourself?", ways, "no") == "yes"
+    ):
+        topics = _topics(question, clean(theme), reader)
+    return {"action": "start", "theme": clean(theme), "topics": topics}
+
+
+def _topics(question: Question, theme: str, reader: Reader) -> list[str]:
+    topics: list[str] = []
+
+    def check(text: str) -> str:
+        more = [text] if text.strip() else []
+        return _misfit(question, {"action": "start", "theme": theme, "topics": [*topics, *more]})
+
+    while title := (
+        reader.line(f"Topic {len(topics) + 1} (empty: done)", check=check) or ""
+    ).strip():
+        topics.append(clean(title))
+    return topics
+
+
+def _model(question: Question, reader: Reader) -> Answer | None:
+    failing = question["failures"][0] if question.get("failures") else {}
+    filled: Answer = {"action": "replace_model"}
+    for key, label, default in (
+        ("provider", "Provider", failing.get("provider", "")),
+        ("model", "Model", ""),
+        ("base_url", "Base URL (empty: the provider's own)", ""),
+    ):
+        value = reader.line(label, default=default, check=None if key == "base_url" else _needed)
+        if value is None:
+            return None
+        filled[key] = clean(value).strip() or None
+    return filled
+
+
+def _needed(text: str) -> str:
+    return "" if text.strip() else "This must not be empty."
+
+
+def _with(action: str, key: str, value: str | None) -> Answer | None:
+    return None if value is None else {"action": action, key: clean(value)}
+
+
+def _check(question: Question, action: str, key: str) -> Check:
+    return lambda text: _misfit(question, {"action": action, key: clean(text)})
+
+
+def _misfit(question: Question, answer: Answer) -> str:
+    try:
+        check_answer(question, answer)
+    except InvalidAnswerError as error:
+        return error.message
+    return ""

@@ -1,0 +1,68 @@
+"""What a human must see to answer a question: its facts, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+
+from virtual_agora.ui import drawings as draw
+from virtual_agora.ui.blocks import Heading, Prose, note
+from virtual_agora.ui.text import one_line
+
+__all__ = ["complaint", "facts"]
+
+_TITLES = {
+    "theme_request": "The theme",
+    "agenda_approval": "The proposed agenda",
+    "user_turn": "Your turn",
+    "periodic_stop": "Regular stop",
+    "topic_continuation": "Topic closed",
+    "provider_failure": "Models cannot be reached",
+    "budget_reached": "Budget reached",
+}
+_DRAWN = {
+    "type", "message", "options", "default", "error", "proposed_agenda", "tally", "rejections_left", "current_topic",
+    "current_round", "completed_topic", "moment", "poll", "recommendation", "remaining_topics", "failures", "theme",
+    "topics", "step",
+}  # fmt: skip
+
+
+def complaint(question: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What was wrong with the answer before, if anything."""
+    if question.get("error"):
+        yield Prose(str(question["error"]), lead="! ", style="red", lead_style="bold red")
+
+
+def facts(question: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Everything in the question but its options."""
+    kind = str(question["type"])
+    yield Heading(_TITLES.get(kind, kind.replace("_", " ").capitalize()), style="magenta")
+    yield from complaint(question)
+    if topic := question.get("current_topic") or question.get("completed_topic"):
+        round_number = question.get("current_round")
+        yield Prose(
+            one_line(topic) + (f" · round {round_number}" if round_number else ""), style="bold"
+        )
+    if proposed := question.get("proposed_agenda"):
+        counted = (question.get("tally") or {}).get("scores")
+        yield draw.tally(question["tally"], proposed) if counted else draw.agenda(proposed)
+    if question.get("poll"):
+        yield draw.poll("The participants on concluding this topic:", question["poll"])
+    if question.get("recommendation"):
+        yield draw.recommendation(
+            "The participants on ending the session:", question["recommendation"]
+        )
+    if question.get("remaining_topics"):
+        yield note("Still on the agenda:")
+        yield draw.agenda(question["remaining_topics"])
+    if question.get("topics"):
+        yield note("Your topics:")
+        yield draw.agenda(question["topics"])
+    for failure in question.get("failures", ()):
+        who = f"{failure['agent']} ({failure['provider']}/{failure['model']})"
+        yield Prose(f"{who}: {failure['reason']}", lead="✗ ", lead_style="red")
+    for key, value in question.items():
+        if key not in _DRAWN and isinstance(value, str | int | float):
+            yield Prose(str(value), lead=f"{key.replace('_', ' ')}: ")

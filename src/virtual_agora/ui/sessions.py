@@ -1,0 +1,199 @@
+"""Saved sessions as tables: which there are, where one stands, and its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from virtual_agora.execution.session import SessionInfo, Step
+from virtual_agora.hitl import Question
+from virtual_agora.state.schema import DEMO_STAMP
+from virtual_agora.ui import drawings as draw
+from virtual_agora.ui.blocks import Heading, Palette, Prose, note
+from virtual_agora.ui.progress import PHASES, Progress
+from virtual_agora.ui.status import place, totals
+from virtual_agora.ui.text import money, one_line, tokens
+
+__all__ = ["sessions_table", "show_session", "steps_table"]
+
+_STATUS = {"complete": "green", "waiting": "magenta", "interrupted": "yellow"}
+_QUESTIONS = {
+    "theme_request": "for a theme",
+    "agenda_approval": "for your word on the agenda",
+    "user_turn": "for your turn to speak",
+    "periodic_stop": "at a regular stop",
+    "topic_continuation": "for your word on going on",
+    "provider_failure": "because models cannot be reached",
+    "budget_reached": "because the budget is used up",
+}
+
+
+def sessions_table(rows: Sequence[SessionInfo]) -> RenderableType:
+    """One session a row."""
+    if not rows:
+        return Text("There are no sessions yet. Begin one: virtual-agora run")
+    table = _table("Session", "Stands at", "Last step", "Calls", "Cost", "Theme")
+    for row in rows:
+        stands = Text(_status(row.status, row.waiting_for), _STATUS.get(row.status, ""))
+        if row.status != "complete":
+            where = f", round {row.round}" if row.round and row.phase == 2 else ""
+            stands.append(f", {_phase(row.phase)}{where}", "default")
+        table.add_row(
+            Text(one_line(row.session_id), "bold"),
+            stands,
+            _when(row.updated),
+            str(row.calls),
+            money(row.cost) if row.calls else "",
+            Text(one_line(row.theme, 80)),
+        )
+    return table
+
+
+def show_session(state: Mapping[str, Any], question: Question | None = None) -> RenderableType:
+    """One session, from its state; `question` is the one it waits with, if it does."""
+    complete = state.get("status") == "complete"
+    status = "complete" if complete else "waiting" if question else "interrupted"
+    return Group(*_summary(state, status, question["type"] if question else ""))
+
+
+def steps_table(rows: Iterable[Step]) -> RenderableType:
+    """The steps of a session; the number is what `fork --at` takes."""
+    table = _table("Step", "What", "Phase", "Round", "Topic")
+    for row in rows:
+        table.add_row(
+            str(row.number),
+            row.node,
+            _phase(row.phase),
+            str(row.round or ""),
+            Text(one_line(row.topic, 80)),
+        )
+    return table
+
+
+def _summary(state: Mapping[str, Any], status: str, waiting_for: str) -> Iterator[RenderableType]:
+    progress = Progress()
+    progress.recall(state)
+    session_id = one_line(state.get("session_id", ""))
+    yield Heading(f"Session {session_id}")
+    yield Prose(one_line(state.get("main_topic", "")) or "The theme is still open.", style="bold")
+    if state.get("demo"):
+        yield note(DEMO_STAMP, "bold yellow")
+    yield Prose(_status(status, waiting_for), style=_STATUS.get(status, ""))
+    if status != "complete":
+        yield note(place(progress), "")
+    yield from _part(
+        "The assembly",
+        [draw.panel(state.get("agents", ()), Palette())] if state.get("agents") else [],
+    )
+    yield from _part("The agenda", list(_agenda(state)))
+    yield from _part("Votes", list(_votes(state.get("vote_history", ()))))
+    notices = [
+        Prose(notice["text"], lead="! ", style="yellow") for notice in state.get("notices", ())
+    ]
+    yield from _part("Notices", notices)
+    yield from _part(
+        "Models",
+        [_usage(state["usage"]), note(totals(progress), "")] if state.get("usage") else [],
+    )
+    yield Text()
+    if state.get("reports"):
+        yield Prose(progress.reports, lead="Reports: ", lead_style="bold")
+    if status != "complete":
+        yield Prose(f"virtual-agora resume {session_id}", lead="Go on: ", lead_style="bold")
+
+
+def _agenda(state: Mapping[str, Any]) -> Iterator[RenderableType]:
+    completed = state.get("completed_topics", [])
+    current = state.get("current_topic", "")
+    ends = {summary["topic"]: summary for summary in state.get("topic_summaries", ())}
+    for topic in dict.fromkeys(
+        [*completed, *([current] if current else []), *state.get("agenda", [])]
+    ):
+        if topic in completed:
+            mark, style = "✓ ", "green"
+            how = (
+                f" ({ends[topic]['rounds']} rounds, {_ended(ends[topic]['concluded_by'])})"
+                if topic in ends
+                else ""
+            )
+        else:
+            mark, style = ("▶ ", "cyan") if topic == current else ("· ", "dim")
+            how = f" (round {state.get('current_round', 0)})" if topic == current else ""
+        yield Prose(one_line(topic) + how, lead=mark, lead_style=style)
+
+
+def _votes(votes: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """A line for each occasion: what was asked, and how many said what."""
+    kinds = {"agenda": "Agenda", "conclude_topic": "Conclude", "end_session": "End the session"}
+    for (_, kind), group in groupby(votes, key=lambda vote: (vote["ballot"], vote["kind"])):
+        cast = list(group)
+        given = [vote["choice"][0] for vote in cast if vote["choice"]]
+        what = kinds.get(kind, kind)
+        if kind == "conclude_topic":
+            what += f" “{one_line(cast[0]['topic'], 50)}”, round {cast[0]['round']}"
+        counts = (
+            f"{len(given)} ballots"
+            if kind == "agenda"
+            else f"{given.count('yes')} yes, {given.count('no')} no"
+        )
+        missing = f", {len(cast) - len(given)} abstained" if len(given) < len(cast) else ""
+        yield Prose(f"{what}: {counts}{missing}")
+
+
+def _usage(usage: Mapping[str, Mapping[str, Any]]) -> RenderableType:
+    table = _table("Model", "Calls", "Failed", "Tokens in", "out", "Cost")
+    for model, used in sorted(usage.items()):
+        table.add_row(
+            Text(one_line(model)),
+            str(used["calls"]),
+            str(used["failed"] or ""),
+            tokens(used["input_tokens"]),
+            tokens(used["output_tokens"]),
+            money(used["cost"]),
+        )
+    return table
+
+
+def _part(title: str, things: Sequence[RenderableType]) -> Iterator[RenderableType]:
+    if things:
+        yield Heading(title, level=2)
+        yield from things
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _status(status: str, waiting_for: str) -> str:
+    if status != "waiting":
+        return status
+    return f"waiting {_QUESTIONS.get(waiting_for, 'for you')}"
+
+
+def _ended(concluded_by: str) -> str:
+    return {
+        "vote": "concluded by vote",
+        "user": "closed by you",
+        "max_rounds": "all rounds used",
+    }.get(concluded_by, concluded_by)
+
+
+def _phase(number: int) -> str:
+    return f"{number} {PHASES[number]}" if 0 <= number < len(PHASES) else str(number)
+
+
+def _when(timestamp: str) -> str:
+    """An ISO 8601 time in the reader's time zone, to the minute."""
+    try:
+        return datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return one_line(timestamp)

@@ -1,0 +1,3 @@
+from tests.support.obstacles import nobodys_folder
+
+__all__ = ["nobodys_folder"]

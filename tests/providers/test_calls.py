@@ -1,0 +1,219 @@
+"""What a call makes of exceptions of any origin, and of what it is paid for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langgraph.errors import GraphBubbleUp
+
+from tests.providers.conftest import Bench, StillClock
+from tests.providers.test_answers import SPEECH
+from virtual_agora.errors import (
+    PermanentProviderError,
+    ProviderAccessError,
+    TransientProviderError,
+    VirtualAgoraError,
+)
+from virtual_agora.events import CallStarted, Event, Token
+from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelRequest, complete
+from virtual_agora.providers.faults import translate
+from virtual_agora.providers.pricing import price
+
+CALLER = Caller("call-1", "participant-1", "participant", "google", "gemini-3.8-flash")
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+class Scripted(BaseChatModel):
+    """A model outside every vendor's code: says its pieces, raises its errors."""
+
+    pieces: list[Any]
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def _generate(self, *_: Any, **__: Any) -> ChatResult:
+        raise NotImplementedError
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **_: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        while self.pieces:
+            piece = self.pieces.pop(0)
+            if isinstance(piece, BaseException):
+                raise piece
+            yield ChatGenerationChunk(message=piece)
+
+
+def chunk(text: str, **more: Any) -> AIMessageChunk:
+    return AIMessageChunk(content=text, **more)
+
+
+END = chunk("", response_metadata={"finish_reason": "stop"})
+
+
+def call(
+    *pieces: Any, emit: Callable[[Event], None] = lambda event: None, attempts: int = 3
+) -> CallResult:
+    return complete(
+        Scripted(pieces=list(pieces)),
+        ModelRequest("statement", "", "Speak."),
+        CALLER,
+        policy=CallPolicy(attempts=attempts),
+        clock=StillClock(),
+        emit=emit,
+        seed=1,
+    )
+
+
+class TestWhatIsNoProvidersFault:
+    @pytest.mark.parametrize(
+        "bug",
+        [TypeError("a bug of ours"), KeyError("state"), GraphBubbleUp(), DeprecationWarning("old")],
+        ids=lambda bug: type(bug).__name__,
+    )
+    def test_it_passes_through_untouched_and_is_not_tried_again(self, bug: Exception) -> None:
+        pieces = [bug, chunk("Too late."), END]
+        with pytest.raises(type(bug)) as caught:
+            call(*pieces)
+        assert caught.value is bug
+
+    def test_an_interruption_from_the_keyboard(self) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            call(chunk("I was about"), KeyboardInterrupt(), END)
+
+    def test_a_listener_that_breaks(self) -> None:
+        def listen(event: Event) -> None:
+            if isinstance(event, Token):
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            call(chunk("One."), END, emit=listen)
+
+
+class TestWhatIs:
+    @pytest.mark.parametrize("error", [TimeoutError(), ConnectionResetError()])
+    def test_the_network(self, error: Exception) -> None:
+        assert call(error, chunk("Back."), END)["text"] == "Back."
+
+    def test_our_own_errors_keep_their_meaning(self) -> None:
+        with pytest.raises(ProviderAccessError, match="Locked"):
+            call(ProviderAccessError("Locked."), chunk("No."), END)
+        assert (
+            call(TransientProviderError("Busy.", retry_after=4), chunk("Yes."), END)["attempts"]
+            == 2
+        )
+
+    def test_an_end_may_be_told_by_the_last_chunk_alone(self) -> None:
+        assert call(chunk("Done.", chunk_position="last"))["text"] == "Done."
+
+    def test_an_end_that_nobody_told_is_none(self) -> None:
+        with pytest.raises(PermanentProviderError, match="broke off before the end"):
+            call(chunk("Done?"), attempts=1)
+
+    def test_an_error_told_as_the_reason_of_the_end(self) -> None:
+        broken = chunk("", response_metadata={"finish_reason": "error"})
+        with pytest.raises(PermanentProviderError, match="reported an error"):
+            call(chunk("We"), broken, attempts=1)
+
+    def test_a_length_spent_on_thinking_alone(self) -> None:
+        spent = chunk("", response_metadata={"finish_reason": "MAX_TOKENS"})
+        with pytest.raises(PermanentProviderError, match="without saying anything"):
+            call(spent, attempts=1)
+
+    def test_a_prompt_that_google_blocks(self) -> None:
+        blocked = chunk("", response_metadata={"prompt_feedback": {"block_reason": "SAFETY"}})
+        with pytest.raises(PermanentProviderError, match="declined to answer"):
+            call(blocked)
+
+    @pytest.mark.parametrize(
+        ("said", "wait"), [("'retryDelay': '34s'", 34.0), ('"retryDelay": "1.5s"', 1.5)]
+    )
+    def test_google_says_in_the_body_how_long_to_wait(self, said: str, wait: float) -> None:
+        fault = translated(Refused(429, f"429 RESOURCE_EXHAUSTED. {{{said}}}"))
+        assert isinstance(fault, TransientProviderError)
+        assert fault.retry_after == wait
+
+    @pytest.mark.parametrize(
+        ("status", "said"),
+        [
+            (400, "400 INVALID_ARGUMENT. {'reason': 'API_KEY_INVALID'}"),
+            (400, "Your credit balance is too low to access the Anthropic API."),
+            (403, "Your team does not have any credits."),
+            (429, "quotaId: GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
+        ],
+    )
+    def test_access_refused_under_another_status(self, status: int, said: str) -> None:
+        assert isinstance(translated(Refused(status, said)), ProviderAccessError)
+
+    def test_long_refusals_are_cut(self) -> None:
+        fault = translated(Refused(400, "word " * 1000))
+        assert isinstance(fault, PermanentProviderError)
+        assert len(fault.message) < 400
+
+
+class Refused(Exception):
+    """A vendor's exception, as far as it is looked at."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(said)
+        self.status_code = status
+
+
+def translated(error: Exception) -> VirtualAgoraError | None:
+    return translate(error, provider=CALLER.provider, model=CALLER.model, now=NOW)
+
+
+class TestUsage:
+    def test_cached_tokens_are_told_apart(self) -> None:
+        used = {"input_tokens": 900, "output_tokens": 20, "total_tokens": 920}
+        result = call(
+            chunk("Yes.", usage_metadata={**used, "input_token_details": {"cache_read": 800}}), END
+        )
+        assert (result["input_tokens"], result["cached_tokens"]) == (900, 800)
+        fresh = price("google", CALLER.model, input_tokens=900, output_tokens=20)
+        assert result["cost"] is not None
+        assert fresh is not None
+        assert 0 < result["cost"] < fresh
+
+    def test_attempts_that_failed_are_counted_as_far_as_they_are_known(self) -> None:
+        used = {"input_tokens": 50, "output_tokens": 1, "total_tokens": 51}
+        result = call(chunk("We", usage_metadata=used), ConnectionError(), chunk("Yes."), END)
+        assert (result["input_tokens"], result["attempts"]) == (50, 2)
+        assert result["prompt_chars"] == 2 * len("Speak.")
+
+    def test_a_result_is_plain_data(self, bench_for: Callable[[str], Bench]) -> None:
+        bench = bench_for("openai")
+        bench.says(SPEECH)
+        result = bench.ask()
+        assert json.loads(json.dumps(result)) == result
+        assert isinstance(bench.events[0], CallStarted)
+
+    @pytest.mark.parametrize(
+        ("provider", "model", "expected"),
+        [
+            ("openai", "gpt-4o", 12.5),
+            ("xai", "grok-4.3", 7.5),
+            ("openai", "no-such-model", None),
+            ("openai_compatible", "gpt-4o", None),
+            ("ollama", "llama3.2", 0.0),
+            ("offline", "scripted", 0.0),
+        ],
+    )
+    def test_price_of_a_million_tokens_each_way(
+        self, provider: str, model: str, expected: float | None
+    ) -> None:
+        million = 1_000_000
+        assert price(provider, model, input_tokens=million, output_tokens=million) == expected

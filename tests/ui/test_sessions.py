@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.ui.script import AGENTS, TOPICS, drawn, usage, vote
+from virtual_agora.execution.session import SessionInfo, Step
+from virtual_agora.hitl import user_turn
+from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
+
+THEME = "Shall the buses be free?"
+
+
+def info(name: str, status: Any, waiting_for: str = "", cost: float | None = 0.5) -> SessionInfo:
+    return SessionInfo(
+        name, THEME, status, 2, TOPICS[0], 3, "2026-01-01T00:00:00+00:00", "2026-01-02T12:30:00+00:00", 41, cost, waiting_for
+    )  # fmt: skip
+
+
+STATE: dict[str, Any] = {
+    "session_id": "otter", "main_topic": THEME, "demo": True, "status": "running", "reports_dir": "/r", "agents": AGENTS,
+    "agenda": TOPICS[2:], "completed_topics": TOPICS[:1], "current_topic": TOPICS[1], "current_round": 2, "current_phase": 2,
+    "topic_summaries": [{"topic": TOPICS[0], "text": "t", "rounds": 3, "concluded_by": "vote"}],
+    "vote_history": [
+        *[vote("agenda", TOPICS[0], "", 1)] * 3, vote("conclude_topic", "yes", "", 2), vote("conclude_topic", "no", "", 2),
+        vote("conclude_topic", "", "silent", 2),
+    ],
+    "notices": [{"kind": "skipped", "agent": "a", "text": "A turn was\x1b[2J skipped.", "topic": "", "round": 0}],
+    "reports": [{"topic": TOPICS[0], "title": TOPICS[0], "sections": []}], "usage": usage(41),
+}  # fmt: skip
+
+
+def test_sessions_say_where_they_stand() -> None:
+    table = sessions_table(
+        [
+            info("otter", "waiting", "agenda_approval"),
+            info("beaver", "interrupted", cost=None),
+            info("heron", "complete"),
+        ]
+    )
+    text = drawn(table, width=160)
+    otter, beaver, heron = text.splitlines()[1:]
+    assert "waiting for your word on the agenda, 2 Discussion, round 3" in otter
+    assert re.search(r"41 +\$0\.5000 +Shall the buses be free\?", otter)
+    assert "2026-01-02" in otter
+    assert "price unknown" in beaver
+    assert "complete" in heron
+    assert "round" not in heron
+
+
+def test_a_narrow_terminal_cuts_nothing_off() -> None:
+    text = "".join(
+        drawn(
+            sessions_table([info("a-rather-long-name-of-a-session", "complete")]), width=60
+        ).split()
+    )
+    assert "…" not in text
+    assert THEME.split()[-1] in text
+
+
+def test_no_sessions_at_all() -> None:
+    assert "virtual-agora run" in drawn(sessions_table([]))
+
+
+def test_a_session_is_summed_up_with_the_way_on() -> None:
+    text = drawn(show_session(STATE, user_turn(TOPICS[1], 3, "start_of_round")))
+    for said in (
+        "Session otter",
+        THEME,
+        "DEMO: scripted text, no model was used",
+        "waiting for your turn to speak",
+        "Phase 2 Discussion · topic 2 of 3 · round 2",
+        "✓ Who pays for it (3 rounds, concluded by vote)",
+        "▶ What it does to traffic (round 2)",
+        "· Who rides at night",
+        "Agenda: 3 ballots",
+        "Conclude “Who pays for it”, round 1: 1 yes, 1 no, 1 abstained",
+        "! A turn was skipped.",
+        "41 calls · 4.9k tokens · $0.4100",
+        "Reports: /r/session_otter",
+        "Go on: virtual-agora resume otter",
+    ):
+        assert said in text, said
+
+
+def test_a_complete_session_has_nothing_to_go_on_with() -> None:
+    text = drawn(
+        show_session(
+            {**STATE, "status": "complete", "current_topic": "", "completed_topics": TOPICS}
+        )
+    )
+    assert "complete" in text
+    assert "resume" not in text
+
+
+def test_a_session_that_has_only_begun() -> None:
+    text = drawn(show_session({"session_id": "new", "reports_dir": "/r"}))
+    assert "The theme is still open." in text
+    assert "interrupted" in text
+    assert "Votes" not in text
+
+
+def test_steps_have_the_numbers_to_fork_at() -> None:
+    text = drawn(steps_table([Step(12, "id", "discussion_round", 2, TOPICS[0], 3)]))
+    assert re.search(r"12 +discussion_round +2 Discussion +3 +Who pays for it", text)
