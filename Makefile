@@ -9,7 +9,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test check format docs figures lock clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ check: $(VENV)/.dev ## Check format, style, types and layering only
 format: $(VENV)/.dev ## Put the code into the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## Make the generated pages and the picture again
+	$(BIN)/python -m docs.generate
+
+figures: $(VENV)/.dev ## Measure what the application is held to
+	$(BIN)/python -m benchmarks.figures
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew, within what pyproject.toml allows
 	$(PIP) install 'pip-tools==7.6.*'

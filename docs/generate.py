@@ -10,15 +10,19 @@ import os
 from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from docs.picture import make_picture
 from virtual_agora import errors, hitl
 from virtual_agora.config.defaults import offline_panel
 from virtual_agora.config.models import AgentConfig, Config, PanelConfig, SessionConfig
+from virtual_agora.events import CallStarted, Event, Token
+from virtual_agora.execution.session import Agora
 from virtual_agora.flow.error_recovery import TABLE
 from virtual_agora.flow.graph_v13 import NODES, VirtualAgoraV13Flow
 from virtual_agora.main import parser
@@ -200,10 +204,29 @@ def _providers() -> Iterator[str]:
         yield f"| `{vendor.name}` | {keys}{'' if vendor.key_required or not vendor.keys else ' (optional)'} | {extra} |"
 
 
+def picture(path: Path) -> None:
+    """A session of the offline panel, as the terminal shows it in the middle of a round."""
+    with TemporaryDirectory() as folder, Agora(Path(folder)) as agora:
+        config = offline_panel().model_copy(update={"session": SessionConfig(seed=7)})
+        theme = "Should a city of 200,000 make its public transport free?"
+        session = agora.create(
+            config, theme=theme, reports_dir=Path(folder), session_id="free-transport"
+        )
+        events: list[Event] = []
+        agora.run_leg(session, hitl.default_answer, listener=events.append)
+    rounds = [
+        n for n, e in enumerate(events) if isinstance(e, CallStarted) and e.task == "statement"
+    ]
+    tokens = [n for n, e in enumerate(events) if isinstance(e, Token) and n > rounds[2]]
+    make_picture(events[: tokens[1] + 1], path)
+
+
 def main() -> None:
     """Write every page."""
     from tests.production.scenarios import hold_all, table
 
+    os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = "0.06"  # long enough to be caught in the middle
+    picture(DOCS / "pictures" / "session.svg")
     os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = "0"
     for name, make in PAGES.items():
         (REFERENCE / name).write_text(make(), encoding="utf-8")

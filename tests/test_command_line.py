@@ -296,7 +296,7 @@ def small_disk(folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         return
     yield place
-    subprocess.run(["umount", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(say, small_disk, folder):

@@ -105,6 +105,16 @@ def test_the_offline_panel_is_healthy_and_nothing_is_left_behind(tmp_path: Path)
     assert not (tmp_path / "reports").exists()
 
 
+def test_a_program_that_was_not_installed_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = checks(offline_panel(), data_dir=tmp_path, reports_dir=tmp_path, call_models=False)
+    monkeypatch.setattr(sys, "path", [])
+    check = next(found)
+    assert (check.name, check.ok) == ("versions", None)
+    assert "Not installed as a package: virtual-agora" in check.message
+
+
 def test_the_panel_is_summed_up(tmp_path: Path) -> None:
     mixed = panel({"provider": "openai", "model": "a"}, {"provider": "ollama", "model": "b"})
     (check,) = named(examine(mixed, tmp_path), "panel")

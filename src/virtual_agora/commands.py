@@ -66,7 +66,6 @@ def resume(chosen: Namespace) -> int:
     load_env(Path())
     view = make_view(plain=chosen.plain)
     with Agora(_data_dir(chosen)) as agora:
-        view.recall(agora.snapshot(chosen.session))
         return _run_leg(agora, chosen.session, view, yes=chosen.yes, data_dir=chosen.data_dir)
 
 
@@ -186,6 +185,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     elif _is_interactive():
         answer = answerer(view)
     console: Console = view.console
+    view.recall(agora.snapshot(session_id))
     try:
         with view:
             leg = agora.run_leg(session_id, answer, listener=view)
@@ -200,9 +200,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
         console.print(f"The session waits for you: {message}")
         console.print(again)
         return WAITING
-    console.print(
-        f"The reports are in {_relative(leg.reports)}; begin with {leg.reports.name}/index.md."
-    )
+    console.print(f"Begin with {_relative(leg.reports / 'index.md')}")
     return DONE
 
 

@@ -166,6 +166,7 @@ MISTAKES = [
     ),
     ("agents: [{provider: offline, model: 4}]\n", "should be text (put it in quotes), not 4", "."),
     ("agents: [{provider: offline, model: no}]\n", "should be text (put it in quotes), not no", ""),
+    ("agents: [{provider: offline, model: 2026-11-22}]\n", "(put it in quotes), not a date", ""),
     ("agents: [{provider: offline, model: ''}]\n", "should be some text, not “”", "Correct it."),
     (
         "agents: [{provider: offline, model: m, temperature: 3}]\n",

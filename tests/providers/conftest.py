@@ -78,15 +78,18 @@ class Bench:
     ) -> CallResult:
         """Make one call through the vendor's own integration. `options` go to `create_provider`."""
         model = create_provider(self.provider, self.model, base_url=self.base_url, **options)
-        return complete(
-            model,
-            ModelRequest("statement", "You are brief.", "What do you say?", schema, "Bees", 2),
-            Caller(call_id, "participant-1", "participant", self.provider, self.model),
-            policy=policy or CallPolicy(),
-            clock=self.clock,
-            emit=self.events.append,
-            seed=seed,
-        )
+        try:
+            return complete(
+                model,
+                ModelRequest("statement", "You are brief.", "What do you say?", schema, "Bees", 2),
+                Caller(call_id, "participant-1", "participant", self.provider, self.model),
+                policy=policy or CallPolicy(),
+                clock=self.clock,
+                emit=self.events.append,
+                seed=seed,
+            )
+        finally:
+            hang_up(self.provider, model)
 
     def says(self, text: str, *, finish: str = "stop", times: int = 1) -> None:
         """Queue what the model says next; `finish` is its finish reason in OpenAI's words."""
@@ -111,6 +114,17 @@ class Bench:
         return [
             name for i, name in enumerate(names) if i == 0 or (name, names[i - 1]) != ("Token",) * 2
         ]
+
+
+def hang_up(provider: str, model: Any) -> None:
+    """Close the connections of integrations that leave it to the end of the process, which is a warning here."""
+    if provider == "google":
+        model.client.close()
+    elif provider == "grok":
+        model.client._client.close()
+        model.root_client.close()
+    elif provider == "ollama":
+        model._client.close()
 
 
 @pytest.fixture(scope="session")

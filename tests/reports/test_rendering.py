@@ -104,6 +104,12 @@ def test_a_session_in_which_all_went_well_says_so(state: VirtualAgoraState) -> N
     assert "What a reader should know" not in topic_report(state, FIRST).popitem()[1]
 
 
+def test_abstentions_and_a_tie_broken_by_lot_are_said(state: VirtualAgoraState) -> None:
+    state["tally"] |= {"ballots": 3, "abstained": 1, "tie_broken_by": "seed"}
+    index = final_report(state)["index.md"]
+    assert "3 ballots counted by the rule “borda”, 1 abstention; a tie was broken by lot." in index
+
+
 def test_topics_of_the_user_had_no_ballot(state: VirtualAgoraState) -> None:
     state["tally"] = {}
     state["user_defines_topics"] = True

@@ -264,13 +264,16 @@ def test_breaking_off_leaves_what_was_said_and_a_usable_terminal() -> None:
     def run() -> None:
         with on.view:
             call = started("Ada", "statement", "t", 1)
-            on.tell([call, Token(call.call_id, "Ada", "Half a")])
+            other = started("Boris", "statement", "t", 1)
+            on.tell([call, other, Token(call.call_id, "Ada", "Half a")])
+            on.tell([Token(other.call_id, "Boris", "Half b")])
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run()
     lines = on.look()
     assert lines[lines.index("  Half a") + 1] == "  — interrupted"
+    assert lines[lines.index("  Half b") + 1] == "  — interrupted"
     assert not on.emulator.cursor_hidden
 
 

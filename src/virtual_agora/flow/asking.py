@@ -20,6 +20,7 @@ from virtual_agora.agents.member import Request
 from virtual_agora.agents.participant import Participant
 from virtual_agora.errors import VirtualAgoraError
 from virtual_agora.flow.error_recovery import EXCLUDED_AFTER, QUORUM, Action
+from virtual_agora.flow.pacing import Paced
 from virtual_agora.providers.calls import Caller, CallResult, complete
 from virtual_agora.state.schema import AgentRecord, Notice, Usage, add_usage
 
@@ -59,7 +60,7 @@ def model_call(node: FlowNode, request: Request[Any], caller: Caller) -> Outcome
             caller,
             policy=node.recovery.call_policy(),
             clock=node.clock,
-            emit=get_stream_writer(),
+            emit=Paced(get_stream_writer(), node.clock),
             seed=node.seed,
         )
     except VirtualAgoraError as error:

@@ -71,8 +71,7 @@ def _ollama(settings: Settings) -> dict[str, Any]:
         "base_url": settings.base_url,
         "temperature": settings.temperature,
         "num_predict": settings.max_tokens,
-        # The integration never closes its client, so no connection may be left open in it.
-        "client_kwargs": {"timeout": settings.timeout, "headers": {"Connection": "close"}},
+        "client_kwargs": {"timeout": settings.timeout},
     }
     return {name: value for name, value in arguments.items() if value is not None}
 

@@ -123,7 +123,7 @@ class LiveView:
             self._ticker.join()
             with self._lock:
                 self._paused = True
-                if self._owner is not None:
+                while self._owner is not None:
                     self._break_off("— interrupted")
                 self._draw()
         finally:

@@ -124,7 +124,9 @@ def _agenda(state: Mapping[str, Any]) -> Iterator[RenderableType]:
             )
         else:
             mark, style = ("▶ ", "cyan") if topic == current else ("· ", "dim")
+            complete = state.get("status") == "complete"
             how = f" (round {state.get('current_round', 0)})" if topic == current else ""
+            how = " (not discussed)" if complete else how
         yield Prose(one_line(topic) + how, lead=mark, lead_style=style)
 
 

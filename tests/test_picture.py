@@ -5,9 +5,10 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from docs.picture import make_picture
+
 from tests.ui.script import started, tokens
 from virtual_agora.events import Event, SessionStarted
-from virtual_agora.ui.picture import make_picture
 
 
 def text_of(path: Path) -> str:
