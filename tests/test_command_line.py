@@ -14,9 +14,12 @@ import time
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from tests.conftest import THEME
 from virtual_agora.main import main
+from virtual_agora.state.checkpoints import open_saver, thread
+from virtual_agora.state.schema import SCHEMA_VERSION
 
 COMMAND = [sys.executable, "-m", "virtual_agora.main"]
 TOPIC = ("--topic", "What does it cost?")
@@ -253,6 +256,29 @@ def test_a_wrong_session_name(say):
     assert "nowhere" in err
     code, _, err = say("run", THEME, "--yes", "--session", "../../escape")
     assert code == 2
+
+
+def test_a_session_that_another_process_runs(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
+    with FileLock(folder / "data" / "locks" / "s.lock"):
+        code, _, err = say("resume", "s", "--yes", "--data-dir", "data")
+        assert code == 2
+        assert "another process" in err
+        assert say("show", "s", "--data-dir", "data")[0] == 0
+    assert say("resume", "s", "--yes", "--data-dir", "data")[0] == 0
+
+
+def test_a_session_of_a_later_release(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
+    with open_saver(folder / "data") as saver:
+        saved = saver.get_tuple(thread("s"))
+        saved.checkpoint["channel_values"]["schema_version"] = SCHEMA_VERSION + 1
+        versions = saved.checkpoint["channel_versions"]
+        saver.put(saved.parent_config, saved.checkpoint, saved.metadata, versions)
+    for command in (["resume", "s", "--yes"], ["show", "s"]):
+        code, _, err = say(*command, "--data-dir", "data")
+        assert code == 4
+        assert "later release" in err
 
 
 def test_folders_that_cannot_be_used(say, folder):

@@ -34,7 +34,10 @@ Question = dict[str, Any]
 """A question as it travels: see the module's docstring for its keys."""
 
 Answerer = Callable[[Question], Any]
-"""Gives the human's answer to a question; it may be wrong, and is then asked again with `error` set."""
+"""Gives the human's answer to a question, or None for none.
+
+If it is wrong, the question is asked again with `error` set.
+"""
 
 MAX_THEME = 20_000
 MAX_TOPICS = 20

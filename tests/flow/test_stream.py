@@ -100,11 +100,12 @@ def test_the_coordinator_gives_up_on_an_answerer_that_is_no_person(make_flow):
     assert pause(flow, session).value["type"] == "agenda_approval"
 
 
-def test_nobody_to_answer_leaves_the_question_waiting(make_flow):
+@pytest.mark.parametrize("answer", [None, lambda question: None])
+def test_nobody_to_answer_leaves_the_question_waiting(make_flow, answer):
     flow = make_flow()
     session = flow.create_session(THEME)
     with pytest.raises(GraphInterrupt):
-        list(StreamCoordinator(flow).coordinate_stream_execution(where(session)))
+        list(StreamCoordinator(flow, answer).coordinate_stream_execution(where(session)))
     assert pause(flow, session).value["type"] == "agenda_approval"
 
 

@@ -90,6 +90,13 @@ class TestWhatIsNoProvidersFault:
             call(*pieces)
         assert caught.value is bug
 
+    def test_it_is_not_mixed_up_with_an_older_fault_that_is_being_handled(self) -> None:
+        try:
+            raise Refused(401, "Wrong key.")
+        except Refused:
+            with pytest.raises(TypeError):
+                call(TypeError("a bug of ours"))
+
     def test_an_interruption_from_the_keyboard(self) -> None:
         with pytest.raises(KeyboardInterrupt):
             call(chunk("I was about"), KeyboardInterrupt(), END)

@@ -225,9 +225,10 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def _refuse(self, status: int, code: str, headers: dict[str, str]) -> None:
-        self._json(
-            status, {"error": {"message": f"refused: {code}", "code": code, "type": code}}, headers
-        )
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        # Some vendors repeat the key they refuse.
+        error = {"message": f"refused: {code}, key {key}", "code": code, "type": code}
+        self._json(status, {"error": error}, headers)
 
     def _json(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
         payload = json.dumps(content).encode()

@@ -22,8 +22,8 @@ MAX_WRONG_ANSWERS = 20
 class StreamCoordinator:
     """Runs a session until its end or until nobody answers. No I/O: `answer` is where the human is.
 
-    Without `answer`, the first question ends the run with `GraphInterrupt`; so does the answer `stop`. The
-    session then waits with its question, and costs nothing while it does.
+    A question that nobody answers (no `answer`, or it gives None) ends the run with `GraphInterrupt`; so does the
+    answer `stop`. The session then waits with its question, and costs nothing while it does.
     """
 
     def __init__(self, flow: VirtualAgoraV13Flow, answer: Answerer | None = None) -> None:
@@ -49,11 +49,12 @@ class StreamCoordinator:
     def _answer_to(self, pause: GraphInterrupt) -> dict[str, Any]:
         question: Question = pause.value
         self.flow.listener(QuestionAsked(pause.id, question))
-        if self._answer is None:
-            raise pause
         for _ in range(MAX_WRONG_ANSWERS):
+            given = None if self._answer is None else self._answer(question)
+            if given is None:
+                raise pause
             try:
-                answer = check_answer(question, self._answer(question))
+                answer = check_answer(question, given)
             except InvalidAnswerError as error:
                 question = {**pause.value, "error": error.message}
                 continue

@@ -41,6 +41,8 @@ _QUOTA = re.compile(
 _BAD_KEY = re.compile("api_key_invalid|api key not valid", re.IGNORECASE)
 _RETRY_DELAY = re.compile(r"""retryDelay['"]\s*:\s*['"](\d+(?:\.\d+)?)s""")
 
+_ACCESS = (langchain.ModelAuthenticationError, langchain.ModelPermissionDeniedError)
+
 _VENDOR_CODE = {vendor.module for vendor in VENDORS.values() if vendor.extra} | {
     "langchain_core",
     "openai",
@@ -78,13 +80,14 @@ def translate(
     if _is(error, "ContentFilterFinishReasonError"):
         return PermanentProviderError(f"{who} declined to answer.", **refers)
 
-    if status == 402 or _QUOTA.search(words):
+    refused = status is not None or _is(error, "APIError")
+    if status == 402 or (refused and _QUOTA.search(words)):
         return ProviderAccessError(
             f"{who} says that its quota is used up: {detail}",
             hint="Add credit to the account, or give the agent another model.",
             **refers,
         )
-    if status in (401, 403) or _BAD_KEY.search(words) or isinstance(error, _ACCESS):
+    if status in (401, 403) or isinstance(error, _ACCESS) or (refused and _BAD_KEY.search(words)):
         keys = " or ".join(vendor.keys)
         return ProviderAccessError(
             f"{who} refused the key: {detail}",
@@ -116,9 +119,6 @@ def translate(
     return None
 
 
-_ACCESS = (langchain.ModelAuthenticationError, langchain.ModelPermissionDeniedError)
-
-
 def _transient_reason(error: Exception, status: int | None) -> str:
     if isinstance(error, TimeoutError | langchain.ModelTimeoutError) or _is(
         error, "TimeoutException"
@@ -147,12 +147,16 @@ def _is(error: Exception, name: str) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and what led to it, also where the SDK hid that with `from None`."""
+    """`error` and what it was made from, also where the SDK hid that with `from None`.
+
+    What merely happened to be handled when it was raised is not followed: that may be an older call's fault.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        error = error.__cause__ or error.__context__
+        hidden = error.__context__ if error.__suppress_context__ else None
+        error = error.__cause__ or hidden
 
 
 def _status(error: Exception) -> int | None:
