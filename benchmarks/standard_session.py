@@ -93,7 +93,8 @@ def main() -> None:
                 "topics": len(state["completed_topics"]),
                 "calls": sum(model["calls"] for model in used),
                 "asked_again": sum(model["repaired"] for model in used),
-                "depth": watch.depth,
+                # An answer asked for again is one call more in the sequence.
+                "depth": watch.depth + sum(model["repaired"] for model in used),
                 "span": watch.last - watch.first,
                 "prompt_chars": sum(model["prompt_chars"] for model in used),
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -121,6 +121,13 @@ def test_a_role_whose_answers_are_malformed_is_done_without(make_flow, wire):
     assert state["reports"][-1]["sections"][0]["title"] == "The answer"
 
 
+def test_nobody_proposes_a_usable_topic_the_theme_itself_is_discussed(make_flow, wire):
+    flow = make_flow(panel(wire, "off-form", "off-form", max_rounds=2))
+    state = finish(flow, flow.create_session(THEME))
+    assert state["completed_topics"] == [THEME]
+    assert ("warning", "") in kinds(state)
+
+
 @pytest.mark.parametrize("model", ["refuses-key", "out-of-quota"])
 def test_key_or_quota_refused_the_session_pauses_and_goes_on_once_mended(make_flow, wire, model):
     flow = make_flow(panel(wire, "good", "good", model))

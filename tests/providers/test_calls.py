@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.exceptions import ModelAPIError
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langgraph.errors import GraphBubbleUp
+from pydantic import BaseModel
 
 from tests.providers.conftest import Bench, StillClock
 from tests.providers.test_answers import SPEECH
@@ -26,6 +28,8 @@ from virtual_agora.events import CallStarted, Event, Token
 from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelRequest, complete
 from virtual_agora.providers.faults import translate
 from virtual_agora.providers.pricing import price
+from virtual_agora.providers.replies import read_reply
+from virtual_agora.providers.structured import read_from_text
 
 CALLER = Caller("call-1", "participant-1", "participant", "google", "gemini-3.8-flash")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -169,6 +173,39 @@ class TestWhatIs:
         fault = translated(Refused(400, "word " * 1000))
         assert isinstance(fault, PermanentProviderError)
         assert len(fault.message) < 400
+
+    def test_a_server_error_without_a_status(self) -> None:
+        assert isinstance(translated(ModelAPIError("overloaded")), TransientProviderError)
+
+
+class TestReplies:
+    """What integrations put in odd places."""
+
+    def test_a_refusal_beside_the_text(self) -> None:
+        message = AIMessage("", additional_kwargs={"refusal": "I cannot help with that."})
+        assert read_reply([message]).ending == "refused"
+
+    @pytest.mark.parametrize(
+        ("reason", "ending"), [("max_output_tokens", "length"), ("content_filter", "refused")]
+    )
+    def test_the_responses_api_says_why_it_is_incomplete(self, reason: str, ending: str) -> None:
+        told = {"status": "incomplete", "incomplete_details": {"reason": reason}}
+        assert read_reply([AIMessage("We", response_metadata=told)]).ending == ending
+
+    def test_arguments_of_a_tool_that_are_no_json(self) -> None:
+        garbled = {"name": "Poll", "args": '{"conclude": ye', "id": "1", "error": None}
+        assert read_reply([AIMessage("", invalid_tool_calls=[garbled])]).text == '{"conclude": ye'
+
+    def test_plain_text_that_a_form_misreads_is_no_answer(self) -> None:
+        class Hasty(BaseModel):
+            count: int
+
+            @classmethod
+            def from_text(cls, text: str) -> Self:
+                return cls.model_validate({"count": text})
+
+        assert read_from_text(Hasty, "many") is None
+        assert read_from_text(Hasty, "3") == Hasty(count=3)
 
 
 class Refused(Exception):

@@ -14,6 +14,7 @@ from tests.providers.conftest import KEY, SERVED, Bench
 from virtual_agora import providers
 from virtual_agora.errors import ConfigurationError, MissingExtraError, MissingKeyError
 from virtual_agora.providers import VENDORS, check_provider, create_provider, missing_key
+from virtual_agora.providers.create import require_extra
 from virtual_agora.providers.vendors import redact
 
 NEEDS_A_KEY = {
@@ -130,6 +131,15 @@ class TestIntegrations:
         assert caught.value.message == f"The integration for {vendor.label} is not installed."
         assert caught.value.hint == f"Install it with: pip install 'virtual-agora[{vendor.extra}]'"
 
+    @pytest.mark.parametrize("provider", VENDORS)
+    def test_looked_for_before_it_is_needed(
+        self, monkeypatch: pytest.MonkeyPatch, provider: str
+    ) -> None:
+        require_extra(provider)
+        monkeypatch.setitem(sys.modules, VENDORS[provider].module, None)
+        with pytest.raises(MissingExtraError, match="not installed"):
+            require_extra(provider)
+
     def test_broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, "langchain_ollama", raising=False)
         monkeypatch.delitem(sys.modules, "langchain_ollama.chat_models", raising=False)
@@ -201,6 +211,8 @@ class TestSettings:
         assert isinstance(model, BaseChatModel)
         made = model.model_dump()
         assert (made["latency"], made["persona"], made["seed"]) == (0.05, "A beekeeper.", 3)
+        monkeypatch.delenv("VIRTUAL_AGORA_OFFLINE_LATENCY")
+        assert create_provider("offline", "scripted").model_dump()["latency"] is None
 
     @pytest.mark.parametrize("latency", ["fast", "-1", "nan", "inf"])
     def test_offline_latency_that_is_none(

@@ -69,6 +69,14 @@ class TestPassing:
         bench.server.truncate(after_chunks=0)
         self.second_attempt_is_whole(bench)
 
+    def test_structured_answer_that_loses_its_end(self, bench_for: Callable[[str], Bench]) -> None:
+        bench = bench_for("ollama")  # the one vendor whose structured answers are streamed too
+        bench.server.truncate(after_chunks=2)
+        bench.says(GOOD, times=2)
+        result = bench.ask(Proposals)
+        assert result["data"] == json.loads(GOOD)
+        assert (result["attempts"], result["repairs"]) == (2, 0)
+
     def test_chunk_that_is_no_json(self, bench: Bench) -> None:
         bench.server.corrupt(after_chunks=4)
         self.second_attempt_is_whole(bench)

@@ -29,7 +29,7 @@ from tests.providers.scripted import (
     say,
 )
 from virtual_agora.config.defaults import PERSONAS
-from virtual_agora.providers.offline import STAMP, OfflineChatModel, is_scripted
+from virtual_agora.providers.offline import OfflineChatModel
 from virtual_agora.providers.offline_stock import angles, common
 from virtual_agora.providers.offline_words import subject
 
@@ -224,10 +224,3 @@ def test_the_pace_left_alone_lets_a_whole_session_pass_in_seconds() -> None:
 def test_a_latency_that_is_no_duration_is_refused(latency: float) -> None:
     with pytest.raises(ValidationError):
         model(latency=latency)
-
-
-def test_scripted_text_is_known_as_such() -> None:
-    assert STAMP == "DEMO: scripted text, no model was used"
-    assert is_scripted("offline")
-    assert is_scripted(" Offline ")
-    assert not is_scripted("openai")

@@ -216,7 +216,7 @@ class VirtualAgoraV13Flow:
         if not snapshot.values:
             self.create_session(session_id=config["configurable"]["thread_id"])
             snapshot = self.graph.get_state(config)
-        self.state_manager.load(config)
+        self.state_manager.restore(snapshot.values)
         if snapshot.values["status"] == "complete":
             return
         graph_input = _graph_input(snapshot, resume)

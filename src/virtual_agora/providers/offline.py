@@ -2,7 +2,7 @@
 
 A real LangChain chat model, so that it goes down the same path as every other. Its answer depends on the
 messages, the seed and the persona alone. It says nothing that a model thought, and whoever shows its words
-says so: see `STAMP`.
+says so: see `state.schema.DEMO_STAMP`.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.utils.json_schema import dereference_refs
 from pydantic import BaseModel, Field
 
 from virtual_agora.clock import Clock
@@ -30,21 +28,13 @@ from virtual_agora.providers.offline_prose import write
 from virtual_agora.providers.offline_stock import Voice, number
 from virtual_agora.providers.offline_words import clean
 
-__all__ = ["STAMP", "OfflineChatModel", "is_scripted"]
-
-STAMP = "DEMO: scripted text, no model was used"
-"""What the transcript, every report and the metadata of a session with this provider carry."""
+__all__ = ["OfflineChatModel"]
 
 CHARACTERS_PER_TOKEN = 4
 SECONDS_PER_WORD = 0.0033
 STRUCTURED_SECONDS = 0.15
 SHORTEST_PAUSE = 0.001
 """Seconds; below it a wait costs more than it paces."""
-
-
-def is_scripted(provider: str) -> bool:
-    """Whether answers of this provider are written by nobody and must be stamped."""
-    return provider.strip().casefold() == "offline"
 
 
 class OfflineChatModel(BaseChatModel):
@@ -76,20 +66,24 @@ class OfflineChatModel(BaseChatModel):
         **_: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         """Answer with JSON of that schema. Ways of asking for it, such as `method`, make no difference."""
-        model = self.bind(answer_schema=convert_to_json_schema(schema))
-        typed = isinstance(schema, type) and issubclass(schema, BaseModel)
-        parser: Runnable[Any, Any] = (
-            PydanticOutputParser(pydantic_object=schema) if typed else JsonOutputParser()
-        )
-        if not include_raw:
-            return model | parser
-        parsed = RunnablePassthrough.assign(
-            parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-        )
-        unparsed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return RunnableMap(raw=model) | parsed.with_fallbacks(
-            [unparsed], exception_key="parsing_error"
-        )
+        typed = schema if isinstance(schema, type) and issubclass(schema, BaseModel) else None
+        form = typed.model_json_schema() if typed else schema
+        model = self.bind(answer_schema=dereference_refs(form))
+
+        # One function, where a chain of runnables would start a thread for each of its parts.
+        def respond(messages: LanguageModelInput) -> Any:
+            raw = model.invoke(messages)
+            answer: dict[str, Any] = {"raw": raw, "parsed": None, "parsing_error": None}
+            try:
+                said = json.loads(raw.text)
+                answer["parsed"] = typed.model_validate(said) if typed else said
+            except ValueError as error:
+                if not include_raw:
+                    raise
+                answer["parsing_error"] = error
+            return answer if include_raw else answer["parsed"]
+
+        return RunnableLambda(respond)
 
     def _generate(
         self,

@@ -27,7 +27,7 @@ class StateManager:
     def __init__(self, read_values: Callable[[RunnableConfig], Mapping[str, Any]]) -> None:
         self._read_values = read_values
         self._channels: dict[str, BaseChannel[Any, Any, Any]] = {}
-        self._reset({})
+        self.restore({})
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -49,7 +49,7 @@ class StateManager:
 
         Growing fields are left to LangGraph, which begins them empty.
         """
-        self._reset({})
+        self.restore({})
         state: VirtualAgoraState = VirtualAgoraState(
             session_id=session_id,
             schema_version=SCHEMA_VERSION,
@@ -73,9 +73,10 @@ class StateManager:
 
     def load(self, config: RunnableConfig) -> None:
         """Take the values of `config`'s thread from its latest checkpoint."""
-        self._reset(self._read_values(config))
+        self.restore(self._read_values(config))
 
-    def _reset(self, values: Mapping[str, Any]) -> None:
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Take `values`, which were just read from a checkpoint."""
         self._channels = {
             name: channel.from_checkpoint(
                 deepcopy(values[name]) if name in values else channel.checkpoint()

@@ -52,16 +52,19 @@ class AgendaNodes(FlowNode):
         """The moderator merges all proposals into one list without duplicates."""
         asking = self.asking(state)
         everything = [proposal["topics"] for proposal in state["proposals"]]
-        reply = asking.one(
-            self.moderator(state).collation(state, shuffled(everything, self.seed, "collation"))
-        )
-        merged = reply.value.topics if reply.value is not None else ()
-        candidates = [topic.model_dump() for topic in merged] or [
-            topic for topics in everything for topic in topics
-        ]
-        return asking.update(
-            candidates=_distinct(candidates, without=state.get("completed_topics", []))
-        )
+        closed = state.get("completed_topics", [])
+        candidates = [topic for topics in everything for topic in topics]
+        if everything:
+            lists = shuffled(everything, self.seed, "collation")
+            reply = asking.one(self.moderator(state).collation(state, lists))
+            if reply.value is not None:
+                candidates = [topic.model_dump() for topic in reply.value.topics]
+        elif not closed:
+            asking.note(
+                "warning", "", "Nobody proposed a usable topic: the theme itself is the agenda."
+            )
+            candidates = [{"title": " ".join(state["main_topic"].split())[:200], "why": ""}]
+        return asking.update(candidates=_distinct(candidates, without=closed))
 
     def agenda_voting_node(self, state: State) -> Update:
         """A secret ballot; every voter finds the options in another order."""
