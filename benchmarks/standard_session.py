@@ -7,6 +7,7 @@ LATENCY is the time in seconds that one model call takes.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -81,6 +82,7 @@ def main() -> None:
     rules = {"seed": 7, "min_rounds": 3, "max_rounds": 3}
     config = Config.model_validate({**offline_panel().model_dump(), "session": rules})
     watch = Watch()
+    gc.freeze()  # as the command line does
     with tempfile.TemporaryDirectory() as folder, Agora(Path(folder) / "data") as agora:
         session = agora.create(config, theme=THEME, reports_dir=Path(folder) / "reports")
         leg = agora.run_leg(session, answer, listener=watch)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
+from functools import partial
 from inspect import cleandoc
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,12 +40,11 @@ NOTE = "<!-- Made by `make docs` from the program; edit the program instead. -->
 
 def command_line() -> str:
     """Every command's own help."""
-    os.environ["COLUMNS"] = "100"
     top = parser()
     (commands,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
-    parts = [f"{NOTE}# Command line\n", _code(top.format_help())]
+    parts = [f"{NOTE}# Command line\n", _help(top)]
     for name, command in commands.choices.items():
-        parts += [f"## virtual-agora {name}\n", _code(command.format_help())]
+        parts += [f"## virtual-agora {name}\n", _help(command)]
     parts.append(
         "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 2 | bad usage or configuration |\n"
         "| 3 | the session waits for a human; the command to go on is printed |\n"
@@ -165,6 +165,11 @@ PAGES = {
     "prompts.md": prompts,
 }
 """The pages of `docs/reference` that are quick to make."""
+
+
+def _help(command: argparse.ArgumentParser) -> str:
+    command.formatter_class = partial(argparse.HelpFormatter, width=100)  # type: ignore[assignment]
+    return _code(command.format_help())
 
 
 def _code(text: str, language: str = "text") -> str:

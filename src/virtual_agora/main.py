@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 bad usage or configuration; 3 waiting for a human; 4 faile
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -112,6 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from virtual_agora import commands
     from virtual_agora.errors import NodeExecutionError, UsageError, VirtualAgoraError
 
+    # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
+    gc.freeze()
     try:
         code: int = getattr(commands, chosen.command)(chosen)
     except KeyboardInterrupt:

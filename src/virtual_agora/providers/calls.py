@@ -172,8 +172,8 @@ class _Call:
             with self._sending():
                 for chunk in self._model.stream(self._conversation):
                     chunks.append(chunk)
-                    if chunk.text:
-                        self._emit(Token(self._caller.call_id, self._caller.agent, str(chunk.text)))
+                    if text := str(chunk.text):
+                        self._emit(Token(self._caller.call_id, self._caller.agent, text))
         finally:
             reply = self._count(chunks)
         if reply.ending == "missing":

@@ -67,7 +67,7 @@ class OfflineChatModel(BaseChatModel):
     ) -> Runnable[LanguageModelInput, Any]:
         """Answer with JSON of that schema. Ways of asking for it, such as `method`, make no difference."""
         typed = schema if isinstance(schema, type) and issubclass(schema, BaseModel) else None
-        form = typed.model_json_schema() if typed else schema
+        form: Any = typed.model_json_schema() if typed else schema
         model = self.bind(answer_schema=dereference_refs(form))
 
         # One function, where a chain of runnables would start a thread for each of its parts.

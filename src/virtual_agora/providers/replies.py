@@ -74,11 +74,11 @@ def cut_off(error: Exception) -> AIMessage | None:
 
 
 def _text(part: AIMessage) -> str:
-    if not part.text and part.tool_calls:
+    if text := str(part.text):
+        return text
+    if part.tool_calls:
         return json.dumps(part.tool_calls[0]["args"], ensure_ascii=False)
-    if not part.text and part.invalid_tool_calls:
-        return part.invalid_tool_calls[0]["args"] or ""
-    return str(part.text)
+    return (part.invalid_tool_calls[0]["args"] or "") if part.invalid_tool_calls else ""
 
 
 def _reason(part: AIMessage) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import cache
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -85,5 +86,6 @@ class StateManager:
         }
 
 
+@cache
 def _schema_channels() -> dict[str, BaseChannel[Any, Any, Any]]:
     return dict(StateGraph(VirtualAgoraState).channels)
