@@ -18,10 +18,9 @@ from virtual_agora.config.environment import load_env
 from virtual_agora.config.loader import load_config
 from virtual_agora.config.models import Config
 from virtual_agora.config.starter import write_starter
-from virtual_agora.errors import ConfigurationError, UsageError
+from virtual_agora.errors import ConfigurationError, Exit, UsageError
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, check_theme, default_answer
-from virtual_agora.main import DONE, USAGE, WAITING
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_extra
 from virtual_agora.providers.vendors import check_provider, require_key
@@ -73,7 +72,7 @@ def sessions(chosen: Namespace) -> int:
     """List the sessions, the latest first."""
     with Agora(_data_dir(chosen)) as agora:
         make_console().print(sessions_table(agora.list_sessions()))
-    return DONE
+    return Exit.DONE
 
 
 def show(chosen: Namespace) -> int:
@@ -81,13 +80,13 @@ def show(chosen: Namespace) -> int:
     with Agora(_data_dir(chosen)) as agora:
         if chosen.steps:
             make_console().print(steps_table(agora.steps(chosen.session)))
-            return DONE
+            return Exit.DONE
         state = agora.snapshot(chosen.session)
         if chosen.json:
             sys.stdout.write(session_json(state))
-            return DONE
+            return Exit.DONE
         make_console().print(show_session(state, agora.question(chosen.session)))
-    return DONE
+    return Exit.DONE
 
 
 def fork(chosen: Namespace) -> int:
@@ -97,7 +96,7 @@ def fork(chosen: Namespace) -> int:
     console = make_console()
     console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
     console.print(f"Go on with it: {_resume_command(new, chosen.data_dir)}")
-    return DONE
+    return Exit.DONE
 
 
 def doctor(chosen: Namespace) -> int:
@@ -118,7 +117,7 @@ def doctor(chosen: Namespace) -> int:
         if check.hint:
             console.print(f"        {check.hint}")
         healthy = healthy and check.ok is not False
-    return DONE if healthy else USAGE
+    return Exit.DONE if healthy else Exit.USAGE
 
 
 def init(chosen: Namespace) -> int:
@@ -127,7 +126,7 @@ def init(chosen: Namespace) -> int:
     for path in write_starter(chosen.folder, force=chosen.force):
         console.print(f"Wrote {path}")
     console.print("Edit them, then check with: virtual-agora doctor --call")
-    return DONE
+    return Exit.DONE
 
 
 def _configuration(chosen: Namespace) -> tuple[Config, str]:
@@ -199,9 +198,9 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
         message: Any = leg.question["message"] if leg.question else ""
         console.print(f"The session waits for you: {message}")
         console.print(again)
-        return WAITING
+        return Exit.WAITING
     console.print(f"Begin with {_relative(leg.reports / 'index.md')}")
-    return DONE
+    return Exit.DONE
 
 
 def _is_interactive() -> bool:

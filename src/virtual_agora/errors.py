@@ -25,10 +25,12 @@ the pause for a human, is `virtual_agora.flow.interrupts.GraphInterrupt`.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import ClassVar
 
 __all__ = [
     "ConfigurationError",
+    "Exit",
     "InvalidAnswerError",
     "MalformedAnswerError",
     "MissingExtraError",
@@ -49,6 +51,20 @@ __all__ = [
 ]
 
 
+class Exit(IntEnum):
+    """How the command line ends."""
+
+    DONE = 0
+    USAGE = 2
+    """Bad usage or configuration; nothing was begun."""
+    WAITING = 3
+    """The session waits for a human; the command to go on is printed."""
+    FAILED = 4
+    """Everything up to the failure is saved."""
+    INTERRUPTED = 130
+    """By Ctrl-C; everything is saved."""
+
+
 class VirtualAgoraError(Exception):
     """Base of every error here.
 
@@ -56,7 +72,7 @@ class VirtualAgoraError(Exception):
     command line ends with.
     """
 
-    exit_code: ClassVar[int] = 4
+    exit_code: ClassVar[Exit] = Exit.FAILED
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -70,7 +86,7 @@ class VirtualAgoraError(Exception):
 class UsageError(VirtualAgoraError):
     """The call, the configuration or the environment is wrong; nothing was started."""
 
-    exit_code = 2
+    exit_code = Exit.USAGE
 
 
 class ConfigurationError(UsageError):
@@ -96,13 +112,13 @@ class SessionLockedError(UsageError):
 class InvalidAnswerError(VirtualAgoraError):
     """An answer does not fit the question it is given to."""
 
-    exit_code = 2
+    exit_code = Exit.USAGE
 
 
 class StaleAnswerError(VirtualAgoraError):
     """An answer names a question that is not, or no longer, waiting."""
 
-    exit_code = 2
+    exit_code = Exit.USAGE
 
 
 class StorageError(VirtualAgoraError):

@@ -1,7 +1,4 @@
-"""The command line. What a command does is in `commands.py`; here are its words, exit codes and last lines.
-
-Exit codes: 0 done; 2 bad usage or configuration; 3 waiting for a human; 4 failed, saved; 130 interrupted, saved.
-"""
+"""The command line. What a command does is in `commands.py`; here are its words and its last lines."""
 
 from __future__ import annotations
 
@@ -13,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["cli", "main", "parser"]
-
-DONE, USAGE, WAITING, FAILED, INTERRUPTED = 0, 2, 3, 4, 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -111,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
     # Imported only here, so that --help answers at once.
     from virtual_agora import commands
-    from virtual_agora.errors import NodeExecutionError, UsageError, VirtualAgoraError
+    from virtual_agora.errors import Exit, NodeExecutionError, UsageError, VirtualAgoraError
 
     # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
     gc.freeze()
@@ -119,14 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = getattr(commands, chosen.command)(chosen)
     except KeyboardInterrupt:
         _say("Interrupted.")
-        return INTERRUPTED
+        return Exit.INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has left; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return Exit.FAILED
     except NodeExecutionError as error:
         _say(f"Error: {error.message}", error.hint)
-        return USAGE if isinstance(error.cause, UsageError) else FAILED
+        return Exit.USAGE if isinstance(error.cause, UsageError) else Exit.FAILED
     except VirtualAgoraError as error:
         _say(f"Error: {error.message}", error.hint)
         return error.exit_code

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from langgraph.config import get_stream_writer
 from langgraph.func import task
@@ -19,13 +19,11 @@ from virtual_agora import hitl
 from virtual_agora.agents.member import Request
 from virtual_agora.agents.participant import Participant
 from virtual_agora.errors import VirtualAgoraError
+from virtual_agora.flow.assembly import Assembly
 from virtual_agora.flow.error_recovery import EXCLUDED_AFTER, QUORUM, Action
 from virtual_agora.flow.pacing import Paced
 from virtual_agora.providers.calls import Caller, CallResult, complete
 from virtual_agora.state.schema import AgentRecord, Notice, Usage, add_usage
-
-if TYPE_CHECKING:
-    from virtual_agora.flow.node import FlowNode
 
 __all__ = ["Asking", "Reply"]
 
@@ -51,28 +49,30 @@ class Reply(Generic[T]):
 
 
 @task
-def model_call(node: FlowNode, request: Request[Any], caller: Caller) -> Outcome:
+def model_call(assembly: Assembly, request: Request[Any], caller: Caller) -> Outcome:
     """One call to one model, with its retries. A failure is a value too: it is not repeated unasked."""
     try:
         result = complete(
-            node.model_for(request.member),
+            assembly.model_for(request.member),
             request.call,
             caller,
-            policy=node.recovery.call_policy(),
-            clock=node.clock,
-            emit=Paced(get_stream_writer(), node.clock),
-            seed=node.seed,
+            policy=assembly.recovery.call_policy(),
+            clock=assembly.clock,
+            emit=Paced(get_stream_writer(), assembly.clock),
+            seed=assembly.seed,
         )
     except VirtualAgoraError as error:
-        return Outcome(result=None, action=node.recovery.action_for(error).value, reason=str(error))
+        return Outcome(
+            result=None, action=assembly.recovery.action_for(error).value, reason=str(error)
+        )
     return Outcome(result=result, action="", reason="")
 
 
 class Asking:
     """The asking that one node does: collects what it costs and what is lost, for the node's update."""
 
-    def __init__(self, node: FlowNode, state: Mapping[str, Any]) -> None:
-        self._node = node
+    def __init__(self, assembly: Assembly, state: Mapping[str, Any]) -> None:
+        self._assembly = assembly
         self._state = state
         self._records = {agent["id"]: agent for agent in state["agents"]}
         self._failures = dict(state["failures"])
@@ -83,7 +83,7 @@ class Asking:
 
     def participants(self) -> list[Participant]:
         """Those who take part, in the panel's order."""
-        return [Participant(self._records[id_], self._node.prompts) for id_ in self._active()]
+        return [Participant(self._records[id_], self._assembly.prompts) for id_ in self._active()]
 
     def one(self, request: Request[T]) -> Reply[T]:
         """Ask one member."""
@@ -141,7 +141,9 @@ class Asking:
                 model=member["model"],
             )
             calls.append(
-                model_call(self._node, Request(member, request.call, request.form), caller).result
+                model_call(
+                    self._assembly, Request(member, request.call, request.form), caller
+                ).result
             )
         # An outcome is changed below; a copy keeps the task's own value as it was.
         return [cast(Outcome, dict(call())) for call in calls]
@@ -183,7 +185,7 @@ class Asking:
             and len(set(self._active()) - lost) >= QUORUM,
             step=asked[0].call.task,
         )
-        return self._node.ask_human(question)
+        return self._assembly.ask_human(question)
 
     def _replace(self, asked: Sequence[Request[T]], answer: Mapping[str, Any]) -> None:
         for request in asked:

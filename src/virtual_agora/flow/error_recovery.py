@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
 
 from virtual_agora.errors import (
     MalformedAnswerError,
@@ -18,12 +19,12 @@ from virtual_agora.errors import (
     VirtualAgoraError,
 )
 from virtual_agora.providers.calls import CallPolicy
+from virtual_agora.state.manager import StateManager
 from virtual_agora.state.validator import validate_state_consistency
 
-if TYPE_CHECKING:
-    from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
-
 __all__ = ["EXCLUDED_AFTER", "QUORUM", "TABLE", "Action", "ErrorRecoveryManager", "Rule"]
+
+Graph = CompiledStateGraph[Any, Any, Any, Any]
 
 EXCLUDED_AFTER = 3
 """Turns lost in a row after which a participant is excluded."""
@@ -65,10 +66,11 @@ TABLE: tuple[Rule, ...] = (
 
 
 class ErrorRecoveryManager:
-    """Applies the table for one flow."""
+    """Applies the table for one flow, whose compiled graph `graph` gives."""
 
-    def __init__(self, flow: VirtualAgoraV13Flow) -> None:
-        self._flow = flow
+    def __init__(self, graph: Callable[[], Graph], state_manager: StateManager) -> None:
+        self._graph = graph
+        self._state_manager = state_manager
 
     def rule_for(self, error: BaseException | type[BaseException]) -> Rule:
         """The rule for an error."""
@@ -93,20 +95,20 @@ class ErrorRecoveryManager:
         checkpoint, and a new checkpoint would lose them. Where a step has spoilt the state, the session
         goes back to its last valid checkpoint. The error itself is in the checkpoint, see `last_error`.
         """
-        graph = self._flow.graph
+        graph = self._graph()
         snapshot = graph.get_state(config)
         if _is_valid(snapshot.values):
-            self._flow.state_manager.load(config)
+            self._state_manager.load(config)
             return
         for past in graph.get_state_history(config):
             if past.values and _is_valid(past.values):
                 graph.update_state(past.config, None, as_node="__copy__")
                 break
-        self._flow.state_manager.load(config)
+        self._state_manager.load(config)
 
     def last_error(self, config: RunnableConfig) -> str | None:
         """What broke the session's latest step off, as LangGraph recorded it; None if nothing did."""
-        tasks = self._flow.graph.get_state(config).tasks
+        tasks = self._graph().get_state(config).tasks
         return next((str(task.error) for task in tasks if task.error is not None), None)
 
 

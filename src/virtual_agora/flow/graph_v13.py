@@ -146,7 +146,7 @@ class VirtualAgoraV13Flow:
         self.checkpointer = checkpointer or InMemorySaver()
         self.compiled_graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
         self.state_manager = StateManager(lambda where: self.graph.get_state(where).values)
-        self.error_recovery_manager = ErrorRecoveryManager(self)
+        self.error_recovery_manager = ErrorRecoveryManager(lambda: self.graph, self.state_manager)
         self.nodes = V13Nodes(
             config=config,
             prompts=Prompts(Path(config.prompts) if config.prompts else None),

@@ -1,0 +1,55 @@
+"""What it takes to ask: the models the agents speak through, and the human."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from virtual_agora import providers
+from virtual_agora.clock import Clock
+from virtual_agora.flow import nodes_v13
+from virtual_agora.flow.error_recovery import ErrorRecoveryManager
+from virtual_agora.hitl import Question, check_answer
+from virtual_agora.prompts import Prompts
+from virtual_agora.state.schema import AgentRecord
+
+__all__ = ["Assembly"]
+
+
+@dataclass(kw_only=True)
+class Assembly:
+    """Everybody who can be asked in a session, as far as this process is concerned."""
+
+    prompts: Prompts
+    clock: Clock
+    recovery: ErrorRecoveryManager
+    seed: int
+    _models: dict[tuple[object, ...], BaseChatModel] = field(default_factory=dict)
+
+    def ask_human(self, question: Question) -> dict[str, Any]:
+        """Pause with a question; the checked answer when the session goes on.
+
+        `interrupt` is looked up at every call, so that a test can answer in the human's place.
+        """
+        return check_answer(question, nodes_v13.interrupt(question))
+
+    def model_for(self, agent: AgentRecord) -> BaseChatModel:
+        """The chat model an agent speaks through; made on first use, in this process.
+
+        `create_provider` is looked up at every call, so that a test can put another far end in its place.
+        """
+        key = (agent["id"], agent["provider"], agent["model"], agent["base_url"])
+        if key not in self._models:
+            self._models[key] = providers.create_provider(
+                agent["provider"],
+                agent["model"],
+                base_url=agent["base_url"],
+                temperature=agent["temperature"],
+                max_tokens=agent["max_tokens"],
+                timeout=agent["timeout"],
+                persona=agent["persona"],
+                seed=self.seed,
+            )
+        return self._models[key]
