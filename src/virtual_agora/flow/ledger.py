@@ -1,0 +1,125 @@
+"""What the asking of one node cost and lost: usage, notices, turns lost, members excluded or replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from virtual_agora.flow.error_recovery import EXCLUDED_AFTER
+from virtual_agora.providers.calls import CallResult
+from virtual_agora.state.schema import AgentRecord, Notice, Usage, add_usage
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """Begins with what the state says, and ends as an update to it."""
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self._state = state
+        self._agents: dict[str, AgentRecord] = {agent["id"]: agent for agent in state["agents"]}
+        self._failures = dict(state["failures"])
+        self._excluded = list(state["excluded"])
+        self._usage: dict[str, Usage] = {}
+        self._notices: list[Notice] = []
+
+    def agent(self, id_: str) -> AgentRecord:
+        """A member as it is, which may be with another model than at the beginning."""
+        return self._agents[id_]
+
+    def active(self) -> list[str]:
+        """The participants that are not excluded, in the panel's order."""
+        return [
+            id_
+            for id_, agent in self._agents.items()
+            if agent["role"] == "participant" and id_ not in self._excluded
+        ]
+
+    def able(self) -> set[str]:
+        """The active participants whose latest turn was not lost."""
+        return set(self.active()) - set(self._failures)
+
+    def count(self, member: AgentRecord, result: CallResult | None) -> None:
+        """Add a call to the usage; without `result` it failed."""
+        model = f"{member['provider']}/{member['model']}"
+        used = Usage(
+            calls=1,
+            failed=0 if result else 1,
+            repaired=1 if result and result["repairs"] else 0,
+            input_tokens=result["input_tokens"] if result else 0,
+            output_tokens=result["output_tokens"] if result else 0,
+            cached_tokens=result["cached_tokens"] if result else 0,
+            prompt_chars=result["prompt_chars"] if result else 0,
+            cost=result["cost"] if result else 0.0,
+        )
+        self._usage = add_usage(self._usage, {model: used})
+
+    def heard(self, member: AgentRecord, what: str, result: CallResult) -> None:
+        """The member has answered; an answer that had to be repaired is noted."""
+        self._failures.pop(member["id"], None)
+        if result["read_from_text"]:
+            self.note(
+                "repaired", member["id"], f"{member['name']}'s {what} was read from its plain text."
+            )
+        elif result["repairs"]:
+            self.note(
+                "repaired", member["id"], f"{member['name']}'s {what} had to be asked for again."
+            )
+
+    def abstained(self, member: AgentRecord, what: str, reason: str) -> None:
+        """The member answered, but not usably. One that was just excluded needs no second notice."""
+        if member["id"] not in self._excluded:
+            self.note(
+                "abstained", member["id"], f"{member['name']}'s {what} was unusable: {reason}"
+            )
+
+    def lost_turn(self, member: AgentRecord, what: str, reason: str) -> None:
+        """The member could not be reached; after `EXCLUDED_AFTER` times in a row it is excluded."""
+        self.note("skipped", member["id"], f"{member['name']}'s {what} was skipped: {reason}")
+        self._failures[member["id"]] = self._failures.get(member["id"], 0) + 1
+        if self._failures[member["id"]] >= EXCLUDED_AFTER:
+            self.exclude(member["id"], f"{EXCLUDED_AFTER} turns lost in a row")
+
+    def exclude(self, id_: str, reason: str) -> None:
+        """Go on without a participant."""
+        self._excluded.append(id_)
+        self._failures.pop(id_, None)
+        self.note("excluded", id_, f"{self._agents[id_]['name']} was excluded: {reason}")
+
+    def replace_model(self, id_: str, answer: Mapping[str, Any]) -> None:
+        """Give a member the provider, model and base_url of the user's answer."""
+        before = self._agents[id_]
+        after = before.copy()
+        after["provider"] = answer["provider"].lower()
+        after["model"] = answer["model"]
+        after["base_url"] = answer["base_url"]
+        self._agents[id_] = after
+        self.note(
+            "replaced",
+            id_,
+            f"{before['name']} spoke as {after['provider']}/{after['model']} from here on, "
+            f"not as {before['provider']}/{before['model']}.",
+        )
+
+    def note(self, kind: str, agent: str, text: str) -> None:
+        """Record something that the reports must say."""
+        self._notices.append(
+            Notice(
+                kind=kind,
+                agent=agent,
+                text=text,
+                topic=self._state.get("current_topic", ""),
+                round=self._state.get("current_round", 0),
+            )
+        )
+
+    def update(self) -> dict[str, Any]:
+        """What changed, as an update to the state."""
+        replaced = [agent for agent in self._agents.values() if agent not in self._state["agents"]]
+        grown = {"agents": replaced, "usage": self._usage, "notices": self._notices}
+        update: dict[str, Any] = {name: new for name, new in grown.items() if new}
+        if self._failures != self._state["failures"]:
+            update["failures"] = self._failures
+        if self._excluded != self._state["excluded"]:
+            update["excluded"] = self._excluded
+        return update
