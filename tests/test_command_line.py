@@ -394,6 +394,19 @@ def test_a_person_is_asked_and_decides(folder):
     assert (folder / "reports/session_s/index.md").is_file()
 
 
+def test_a_second_interrupt_does_not_wait_for_a_slow_model(folder, monkeypatch):
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "40")
+    terminal = Terminal(folder, "run", THEME, *TOPIC, "--session", "s")
+    terminal.until("is speaking")
+    os.kill(terminal.pid, signal.SIGINT)
+    terminal.until("Ctrl-C again")
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.end(10) == 130
+    assert "virtual-agora resume s" in terminal.screen
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0")
+    assert main(["resume", "s", "--yes"]) == 0
+
+
 def test_one_interrupt_saves_and_says_how_to_go_on(folder, monkeypatch):
     monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0.3")
     terminal = Terminal(folder, "run", THEME, *TOPIC, "--session", "s")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from virtual_agora.config.loader import load_config
 from virtual_agora.config.models import Config
 from virtual_agora.config.starter import write_starter
 from virtual_agora.errors import ConfigurationError, Exit, UsageError
+from virtual_agora.events import Stopping
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, check_theme, default_answer
 from virtual_agora.prompts import Prompts
@@ -178,6 +182,7 @@ def _theme(chosen: Namespace) -> tuple[str, list[str]]:
 def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: Path | None) -> int:
     """Run as far as it goes, and say how to go on from there."""
     again = f"To go on: {_resume_command(session_id, data_dir)}"
+    stopped = f"Stopped; everything that was answered is saved. {again}"
     answer: Answerer | None = None
     if yes:
         answer = default_answer
@@ -186,10 +191,10 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     console: Console = view.console
     view.recall(agora.snapshot(session_id))
     try:
-        with view:
+        with view, _interruptible(view, stopped):
             leg = agora.run_leg(session_id, answer, listener=view)
     except KeyboardInterrupt:
-        console.print(f"Stopped; everything that was answered is saved. {again}")
+        console.print(stopped)
         raise
     except Exception:
         console.print(again)
@@ -201,6 +206,28 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
         return Exit.WAITING
     console.print(f"Begin with {_relative(leg.reports / 'index.md')}")
     return Exit.DONE
+
+
+@contextmanager
+def _interruptible(view: View, stopped: str) -> Iterator[None]:
+    """The first Ctrl-C ends the run after the calls in flight, the second at once; nothing answered is lost."""
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, second)
+        view(Stopping())
+        raise KeyboardInterrupt
+
+    def second(*_: object) -> None:
+        view.__exit__(None, None, None)
+        view.console.print(stopped)
+        # Threads that wait for a model cannot be ended; what they would bring is asked for again.
+        os._exit(Exit.INTERRUPTED)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _is_interactive() -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "SessionFinished",
     "SessionStarted",
     "StepFinished",
+    "Stopping",
     "Token",
 ]
 
@@ -126,6 +127,11 @@ class QuestionAnswered(Event):
 
     question_id: str
     answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping(Event):
+    """The user has interrupted; the run ends when the calls in flight have."""
 
 
 @dataclass(frozen=True, slots=True)

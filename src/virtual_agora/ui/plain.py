@@ -19,11 +19,12 @@ from virtual_agora.events import (
     CallStarted,
     Event,
     StepFinished,
+    Stopping,
     Token,
 )
 from virtual_agora.ui.blocks import Prose, note
 from virtual_agora.ui.progress import TASKS, Progress, streams
-from virtual_agora.ui.status import totals
+from virtual_agora.ui.status import STOPPING, totals
 from virtual_agora.ui.text import duration
 from virtual_agora.ui.transcript import Transcript, failed, retried
 
@@ -98,6 +99,8 @@ class PlainView:
                 self._finish(event)
             case StepFinished():
                 self._asked.clear()
+            case Stopping():
+                self._print(note(STOPPING))
             case _:
                 pass
 

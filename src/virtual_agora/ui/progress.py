@@ -14,6 +14,7 @@ from virtual_agora.events import (
     Event,
     SessionStarted,
     StepFinished,
+    Stopping,
     Token,
 )
 from virtual_agora.flow.files import reports_folder
@@ -112,6 +113,7 @@ class Progress:
     reports: str = ""
     calls: dict[str, Call] = field(default_factory=dict)
     totals: Totals = Totals()
+    stopping: bool = False
     _committed: Totals = Totals()
 
     def recall(self, state: Mapping[str, Any]) -> None:
@@ -147,6 +149,8 @@ class Progress:
                 self.phase, self.topic, self.round = event.phase, event.topic, event.round
             case SessionStarted():
                 self.calls = {}
+            case Stopping():
+                self.stopping = True
             case _:
                 pass
 

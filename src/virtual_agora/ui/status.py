@@ -53,7 +53,12 @@ def footer(
     return [line for line in lines if line.plain.strip()]
 
 
+STOPPING = "Stopping when the calls in flight are answered; Ctrl-C again stops at once"
+
+
 def _doing(progress: Progress) -> str:
+    if progress.stopping:
+        return STOPPING
     parts = []
     running = progress.running()
     for task in dict.fromkeys(call.task for call in running):
