@@ -407,12 +407,20 @@ def test_a_second_interrupt_does_not_wait_for_a_slow_model(folder, monkeypatch):
     assert main(["resume", "s", "--yes"]) == 0
 
 
-def test_one_interrupt_saves_and_says_how_to_go_on(folder, monkeypatch):
-    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0.3")
-    terminal = Terminal(folder, "run", THEME, *TOPIC, "--session", "s")
-    terminal.until("Round 1")
+def test_one_interrupt_lets_the_call_in_flight_finish_and_starts_no_other(folder, monkeypatch):
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0.5")
+    terminal = Terminal(folder, "run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
+    terminal.until("is speaking")
     os.kill(terminal.pid, signal.SIGINT)
     assert terminal.end(10) == 130
     assert "virtual-agora resume s" in terminal.screen
+
+    def statements(event):
+        log = (folder / "data" / "logs" / "s.jsonl").read_text().splitlines()
+        lines = [json.loads(line) for line in log]
+        return [line for line in lines if line["event"] == event and line["task"] == "statement"]
+
+    assert len(statements("CallStarted")) == len(statements("CallFinished")) == 1
     monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0")
-    assert main(["resume", "s", "--yes"]) == 0
+    assert main(["resume", "s", "--yes", "--data-dir", "data"]) == 0
+    assert len(statements("CallStarted")) == 12  # three rounds of four, none of them twice

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
 from platformdirs import user_data_path
 from rich.console import Console
 
@@ -21,10 +23,10 @@ from virtual_agora.config.environment import load_env
 from virtual_agora.config.loader import load_config
 from virtual_agora.config.models import Config
 from virtual_agora.config.starter import write_starter
-from virtual_agora.errors import ConfigurationError, Exit, UsageError
+from virtual_agora.errors import ConfigurationError, Exit, SessionLockedError, UsageError
 from virtual_agora.events import Stopping
 from virtual_agora.execution.session import Agora
-from virtual_agora.hitl import Answerer, check_theme, default_answer
+from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_extra
 from virtual_agora.providers.vendors import check_provider, require_key
@@ -183,18 +185,21 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     """Run as far as it goes, and say how to go on from there."""
     again = f"To go on: {_resume_command(session_id, data_dir)}"
     stopped = f"Stopped; everything that was answered is saved. {again}"
+    control = RunControl()
     answer: Answerer | None = None
     if yes:
         answer = default_answer
     elif _is_interactive():
-        answer = answerer(view)
+        answer = _at_leisure(answerer(view))
     console: Console = view.console
     view.recall(agora.snapshot(session_id))
     try:
-        with view, _interruptible(view, stopped):
-            leg = agora.run_leg(session_id, answer, listener=view)
-    except KeyboardInterrupt:
+        with view, _interruptible(view, control, stopped):
+            leg = agora.run_leg(session_id, answer, listener=view, control=control)
+    except (KeyboardInterrupt, GraphDrained):
         console.print(stopped)
+        return Exit.INTERRUPTED
+    except SessionLockedError:
         raise
     except Exception:
         console.print(again)
@@ -209,13 +214,13 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
 
 
 @contextmanager
-def _interruptible(view: View, stopped: str) -> Iterator[None]:
+def _interruptible(view: View, control: RunControl, stopped: str) -> Iterator[None]:
     """The first Ctrl-C ends the run after the calls in flight, the second at once; nothing answered is lost."""
 
     def first(*_: object) -> None:
         signal.signal(signal.SIGINT, second)
+        control.request_drain("interrupted")
         view(Stopping())
-        raise KeyboardInterrupt
 
     def second(*_: object) -> None:
         view.__exit__(None, None, None)
@@ -228,6 +233,19 @@ def _interruptible(view: View, stopped: str) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _at_leisure(answer: Answerer) -> Answerer:
+    """`answer`, during which Ctrl-C leaves at once: no call is in flight."""
+
+    def ask(question: Question) -> Any:
+        running = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return answer(question)
+        finally:
+            signal.signal(signal.SIGINT, running)
+
+    return ask
 
 
 def _is_interactive() -> bool:

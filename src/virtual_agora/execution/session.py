@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 from filelock import FileLock, Timeout
 from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.runtime import RunControl
 
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import Config
@@ -147,16 +148,21 @@ class Agora:
         answer: Answerer | None = None,
         *,
         listener: Listener | None = None,
+        control: RunControl | None = None,
     ) -> Leg:
         """Run to the end, or to the first question that `answer` leaves unanswered, and return.
+
+        `control.request_drain()`, from a signal handler or another thread, ends the run once the calls in
+        flight are answered and saved.
 
         Raises:
             SessionNotFoundError: there is no such session.
             SessionLockedError: another process is running it.
+            GraphDrained: `control` asked for it.
             NodeExecutionError: a step failed; everything before it is saved.
         """
         with self._lock(session_id), storage_errors(self.data_dir):
-            flow = self._flow(session_id)
+            flow = self._flow(session_id, control)
             with SessionLog(self.data_dir / "logs", session_id, self._clock) as log:
                 flow.listener = _both(log, listener)
                 try:
@@ -215,7 +221,7 @@ class Agora:
         candidates = (f"{base[:58]}-{number}" for number in range(1, len(taken) + 2))
         return next(name for name in candidates if name not in taken)
 
-    def _flow(self, session_id: str) -> VirtualAgoraV13Flow:
+    def _flow(self, session_id: str, control: RunControl | None = None) -> VirtualAgoraV13Flow:
         """The flow of a saved session, set up as the session was."""
         values = latest(self._saver, session_id).checkpoint["channel_values"]
         return VirtualAgoraV13Flow(
@@ -224,6 +230,7 @@ class Agora:
             clock=self._clock,
             reports_dir=Path(values["reports_dir"]),
             seed=values["seed"],
+            control=control,
         )
 
     @contextmanager

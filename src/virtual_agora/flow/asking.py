@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from langgraph.config import get_stream_writer
+from langgraph.errors import GraphDrained
 from langgraph.func import task
 from pydantic import BaseModel
 from typing_extensions import TypedDict
@@ -112,7 +113,9 @@ class Asking:
         return self._ledger.update() | fields
 
     def _call(self, requests: Sequence[Request[T]]) -> list[Outcome]:
-        """Start all calls, then wait for all of them."""
+        """Start all calls, then wait for all of them; none is started once the run is to end."""
+        if self._assembly.control.drain_requested:
+            raise GraphDrained(self._assembly.control.drain_reason or "stopping")
         members = [self._ledger.agent(request.member["id"]) for request in requests]
         calls = []
         for request, member in zip(requests, members, strict=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langgraph.runtime import RunControl
 
 from virtual_agora import providers
 from virtual_agora.clock import Clock
@@ -26,6 +27,7 @@ class Assembly:
     clock: Clock
     recovery: ErrorRecoveryManager
     seed: int
+    control: RunControl
     _models: dict[tuple[object, ...], BaseChatModel] = field(default_factory=dict)
 
     def ask_human(self, question: Question) -> dict[str, Any]:

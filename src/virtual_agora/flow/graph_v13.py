@@ -10,8 +10,10 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphBubbleUp
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import RunControl
 from langgraph.types import Command, Interrupt, StateSnapshot
 
 from virtual_agora.clock import Clock
@@ -123,7 +125,7 @@ class VirtualAgoraV13Flow:
     """One session's graph, its projection in the process, and the stream that drives both.
 
     `listener` is told what happens (`virtual_agora.events`). Without a checkpointer the session lives in
-    memory only.
+    memory only. `control.request_drain()` ends the stream once the calls in flight are answered and saved.
     """
 
     def __init__(
@@ -135,6 +137,7 @@ class VirtualAgoraV13Flow:
         listener: Listener | None = None,
         reports_dir: Path = Path("reports"),
         seed: int | None = None,
+        control: RunControl | None = None,
     ) -> None:
         self.config = config
         self.clock = clock or Clock()
@@ -144,6 +147,7 @@ class VirtualAgoraV13Flow:
             s for s in (seed, config.session.seed, secrets.randbits(32)) if s is not None
         )
         self.checkpointer = checkpointer or InMemorySaver()
+        self.control = control or RunControl()
         self.compiled_graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
         self.state_manager = StateManager(lambda where: self.graph.get_state(where).values)
         self.error_recovery_manager = ErrorRecoveryManager(lambda: self.graph, self.state_manager)
@@ -153,6 +157,7 @@ class VirtualAgoraV13Flow:
             clock=self.clock,
             recovery=self.error_recovery_manager,
             seed=self.seed,
+            control=self.control,
         )
 
     @property
@@ -206,6 +211,7 @@ class VirtualAgoraV13Flow:
 
         Raises:
             GraphInterrupt: the session waits for a human.
+            GraphDrained: the stream was asked to end, and has.
             StaleAnswerError: `resume` names a question that is not waiting.
             InvalidAnswerError: an answer does not fit its question.
             NodeExecutionError: a step failed by a bug; everything before it is saved.
@@ -222,7 +228,7 @@ class VirtualAgoraV13Flow:
         graph_input = _graph_input(snapshot, resume)
         try:
             yield from self._run(graph_input, config)
-        except GraphInterrupt:
+        except GraphBubbleUp:
             raise
         except Exception as error:
             self.error_recovery_manager.emergency_recovery(error, config)
@@ -242,6 +248,7 @@ class VirtualAgoraV13Flow:
             config,
             stream_mode=["updates", "values", "custom"],
             durability="sync",
+            control=self.control,
         )
         for mode, chunk in chunks:
             if mode == "custom":
