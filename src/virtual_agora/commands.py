@@ -28,7 +28,7 @@ from virtual_agora.events import Stopping
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.prompts import Prompts
-from virtual_agora.providers.create import require_extra
+from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import check_provider, require_key
 from virtual_agora.reports import session_json
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
@@ -165,6 +165,7 @@ def _check_ready(config: Config) -> None:
     """Find out before anything begins what would stop it."""
     for agent in config.everyone():
         vendor = check_provider(agent.provider)
+        require_address(vendor.name, agent.base_url)
         require_extra(vendor.name)
         require_key(vendor.name, agent.base_url)
     Prompts(Path(config.prompts) if config.prompts else None).check()

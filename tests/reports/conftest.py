@@ -187,7 +187,7 @@ def state() -> VirtualAgoraState:
         vote_history=[
             *votes(1, "agenda", "", 0, [titles] * 3 + [titles[::-1]]),
             *votes(2, "conclude_topic", FIRST, 3, [["yes"], ["yes"], ["yes"], ["no"]]),
-            *votes(3, "end_session", "", 0, [["no"], ["yes"], [], ["no"]]),
+            *votes(3, "end_session", FIRST, 0, [["no"], ["yes"], [], ["no"]]),
         ],
         reports=[
             Report(

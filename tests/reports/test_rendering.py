@@ -210,7 +210,7 @@ def test_the_transcript_has_everything_in_order(state: VirtualAgoraState) -> Non
 
 
 def test_later_ballots_stand_between_the_topics(state: VirtualAgoraState) -> None:
-    state["vote_history"] += votes(4, "agenda", "", 0, [[SECOND, "New"]] * 4)
+    state["vote_history"] += votes(4, "agenda", FIRST, 0, [[SECOND, "New"]] * 4)
     text = final_report(state)["transcript.md"]
     after = text.partition("## After topic 1")[2].partition("## <a")[0]
     assert after.index("Poll: end the session?") < after.index("Ballot on the agenda")

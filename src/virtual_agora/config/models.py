@@ -62,7 +62,7 @@ class SessionConfig(_Strict):
     max_rounds: int = Field(default=10, ge=1)
     """Rounds after which a topic is closed in any case."""
     checkpoint_interval: int = Field(default=3, ge=1)
-    """Every so many rounds the user is asked how to go on."""
+    """From `min_rounds` on, the user is asked how to go on in every round that this divides."""
     participation: Literal["disabled", "start_of_round", "end_of_round"] = "disabled"
     """Whether and when the user may speak in a round."""
     conclude: Literal["majority", "two_thirds", "unanimous"] = "majority"

@@ -15,9 +15,9 @@ from virtual_agora.config.models import Config
 from virtual_agora.errors import NodeExecutionError
 from virtual_agora.flow.asking import Asking
 from virtual_agora.flow.assembly import Assembly
-from virtual_agora.state.schema import AgentRecord, PhaseRecord, VirtualAgoraState
+from virtual_agora.state.schema import AgentRecord, Notice, PhaseRecord, VirtualAgoraState
 
-__all__ = ["FlowNode", "V13NodeWrapper"]
+__all__ = ["FlowNode", "V13NodeWrapper", "decision"]
 
 State = Mapping[str, Any]
 Update = dict[str, Any]
@@ -82,6 +82,17 @@ class V13NodeWrapper:
             return update
         entered = PhaseRecord(phase=self.phase, node=self.name)
         return update | {"current_phase": self.phase, "phase_history": [entered]}
+
+
+def decision(state: State, what: str) -> Notice:
+    """What the user decided, for those who read the reports."""
+    return Notice(
+        kind="user",
+        agent="user",
+        text=f"The user {what}",
+        topic=state.get("current_topic", ""),
+        round=state.get("current_round", 0),
+    )
 
 
 def _record(state: State, role: str) -> AgentRecord:

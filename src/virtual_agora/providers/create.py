@@ -13,7 +13,7 @@ from virtual_agora.providers.vendors import Settings, Vendor, check_provider, ke
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["create_provider", "require_extra"]
+__all__ = ["create_provider", "require_address", "require_extra"]
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds of silence from a model that are borne where the configuration says nothing."""
@@ -39,16 +39,7 @@ def create_provider(
     Raises ConfigurationError, MissingKeyError or MissingExtraError; nothing is sent anywhere.
     """
     vendor = check_provider(provider)
-    if base_url and not base_url.startswith(("http://", "https://")):
-        raise ConfigurationError(
-            f"The base_url “{base_url}” is no web address.",
-            hint="Write it in full, for example http://localhost:8000/v1.",
-        )
-    if vendor.name == "openai_compatible" and not base_url:
-        raise ConfigurationError(
-            "The provider openai_compatible needs to know its server.",
-            hint="Add `base_url`, for example http://localhost:8000/v1.",
-        )
+    require_address(vendor.name, base_url)
     require_key(vendor.name, base_url)
     settings = Settings(
         model=model,
@@ -67,6 +58,20 @@ def create_provider(
             hint="Leave `temperature` out for this model.",
         )
     return made
+
+
+def require_address(provider: str, base_url: str | None) -> None:
+    """ConfigurationError if `base_url` is no web address, or missing where the provider has none of its own."""
+    if base_url and not base_url.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"The base_url “{base_url}” is no web address.",
+            hint="Write it in full, for example http://localhost:8000/v1.",
+        )
+    if check_provider(provider).name == "openai_compatible" and not base_url:
+        raise ConfigurationError(
+            "The provider openai_compatible needs to know its server.",
+            hint="Add `base_url`, for example http://localhost:8000/v1.",
+        )
 
 
 def require_extra(provider: str) -> None:

@@ -111,11 +111,10 @@ def conclusion(state: State, topic: str) -> str:
 def between_topics(state: State) -> dict[int, list[list[Vote]]]:
     """The votes on the agenda and on ending the session, by the number of topics closed before them."""
     found: dict[int, list[list[Vote]]] = {}
-    closed = 0
+    closed = list(state.get("completed_topics", []))
     for _, group in groupby(state.get("vote_history", []), key=lambda vote: vote["ballot"]):
         votes = list(group)
-        # The session's end is voted on exactly once after each topic that others may follow.
-        closed += votes[0]["kind"] == "end_session"
         if votes[0]["kind"] != "conclude_topic":
-            found.setdefault(closed, []).append(votes)
+            last = votes[0]["topic"]
+            found.setdefault(closed.index(last) + 1 if last in closed else 0, []).append(votes)
     return found

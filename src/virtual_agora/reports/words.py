@@ -20,7 +20,8 @@ KINDS = {
     "abstained": "Abstained",
     "replaced": "Model replaced",
     "warning": "Note",
-    "lost_voice": "Not heard",
+    "dropped": "Taken off the agenda",
+    "user": "The user",
 }
 
 

@@ -134,7 +134,8 @@ class Ballot(TypedDict):
 class Vote(TypedDict):
     """A ballot or a poll answer, as it is kept for good.
 
-    `kind` is `agenda`, `conclude_topic` or `end_session`. `choice` is the ranking, or `["yes"]` or `["no"]`;
+    `kind` is `agenda`, `conclude_topic` or `end_session`. `topic` is the one it is about; for the other two kinds
+    the one that was closed last, empty before the first. `choice` is the ranking, or `["yes"]` or `["no"]`;
     empty: abstained, and `reason` says why. `ballot` counts the occasions, so that votes cast together share it.
     """
 
@@ -194,7 +195,8 @@ class Report(TypedDict):
 class Notice(TypedDict):
     """Something a reader of the reports must know: a turn skipped, an answer repaired, a member excluded.
 
-    `kind` is `skipped`, `excluded`, `repaired`, `abstained`, `replaced`, `warning` or `lost_voice`.
+    `kind` is `skipped`, `excluded`, `repaired`, `abstained`, `replaced`, `warning`, `dropped` (a topic taken off the
+    agenda) or `user` (what the user decided).
     """
 
     kind: str

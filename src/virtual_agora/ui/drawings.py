@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from virtual_agora.ui.blocks import MEASURE, Heading, Palette, Prose, note
-from virtual_agora.ui.text import one_line
+from virtual_agora.ui.text import count, one_line
 
 __all__ = [
     "agenda",
@@ -79,7 +79,7 @@ def tally(result: Mapping[str, Any], proposed: Sequence[str] = ()) -> Renderable
             bar,
             Text("new" if score is None else f"{score:g}"),
         )
-    facts = [f"{one_line(str(result['rule']))} count", _count(result["ballots"], "ballot")]
+    facts = [f"{one_line(str(result['rule']))} count", count(result["ballots"], "ballot")]
     if result.get("abstained"):
         facts.append(f"{result['abstained']} abstained")
     if result.get("tie_broken_by"):
@@ -137,12 +137,12 @@ def report(written: Mapping[str, Any]) -> RenderableType:
 def _bars(question: str, votes: Mapping[str, int], remark: str) -> RenderableType:
     styles = {"yes": "green", "no": "red", "end": "red", "go on": "green"}
     rows = Table.grid(padding=(0, 1, 0, 0))
-    for choice, count in votes.items():
-        if count or choice != "abstained":
+    for choice, number in votes.items():
+        if number or choice != "abstained":
             rows.add_row(
                 Text(f"    {choice}"),
-                _bar(count, sum(votes.values()), styles.get(choice, "dim")),
-                Text(str(count)),
+                _bar(number, sum(votes.values()), styles.get(choice, "dim")),
+                Text(str(number)),
             )
     title = Text(f"  {one_line(question)}", "bold")
     return Group(title.append(f"  {remark}", "dim") if remark else title, rows)
@@ -155,7 +155,3 @@ def _bar(value: float, most: float, style: str = "cyan") -> Text:
 
 def _size(votes: Any) -> int:
     return votes if isinstance(votes, int) else len(votes)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -18,7 +18,7 @@ from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Heading, Palette, Prose, note
 from virtual_agora.ui.progress import PHASES, Progress
 from virtual_agora.ui.status import place, totals
-from virtual_agora.ui.text import money, one_line, tokens
+from virtual_agora.ui.text import count, money, one_line, tokens
 
 __all__ = ["sessions_table", "show_session", "steps_table"]
 
@@ -39,6 +39,7 @@ def sessions_table(rows: Sequence[SessionInfo]) -> RenderableType:
     if not rows:
         return Text("There are no sessions yet. Begin one: virtual-agora run")
     table = _table("Session", "Stands at", "Last step", "Calls", "Cost", "Theme")
+    table.columns[0].no_wrap = True  # it is there to be copied
     for row in rows:
         stands = Text(_status(row.status, row.waiting_for), _STATUS.get(row.status, ""))
         if row.status != "complete":
@@ -118,7 +119,7 @@ def _agenda(state: Mapping[str, Any]) -> Iterator[RenderableType]:
         if topic in completed:
             mark, style = "✓ ", "green"
             how = (
-                f" ({ends[topic]['rounds']} rounds, {_ended(ends[topic]['concluded_by'])})"
+                f" ({count(ends[topic]['rounds'], 'round')}, {_ended(ends[topic]['concluded_by'])})"
                 if topic in ends
                 else ""
             )

@@ -8,7 +8,7 @@ from rich.cells import cell_len, chop_cells
 
 from virtual_agora.cleaning import clean
 
-__all__ = ["Cleaner", "duration", "money", "one_line", "tokens", "wrap"]
+__all__ = ["Cleaner", "count", "duration", "money", "one_line", "tokens", "wrap"]
 
 _UNFINISHED = re.compile(
     r"(?:\x1b|\x1b\[[0-?]*[ -/]*|\x9b[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*\x1b?"
@@ -83,3 +83,8 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things: `1 round`, `3 rounds`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from virtual_agora import hitl
-from virtual_agora.flow.node import FlowNode, State, Update
+from virtual_agora.flow.node import FlowNode, State, Update, decision
 from virtual_agora.state.schema import Ballot, Proposal, Vote
 from virtual_agora.voting.ballots import shuffled
 from virtual_agora.voting.tally import order_with, tally
 
-__all__ = ["AgendaNodes", "next_ballot"]
+__all__ = ["AgendaNodes", "last_closed", "next_ballot"]
 
 
 class AgendaNodes(FlowNode):
@@ -91,7 +91,7 @@ class AgendaNodes(FlowNode):
                 ballot=number,
                 kind="agenda",
                 agent=ballot["agent"],
-                topic="",
+                topic=last_closed(state),
                 round=0,
                 choice=ballot["ranking"],
                 reason=ballot["reason"],
@@ -125,7 +125,9 @@ class AgendaNodes(FlowNode):
         left = self.config.session.agenda_rejections - state.get("agenda_rejections", 0)
         answer = self.ask_human(hitl.agenda_approval(proposed, state["tally"], max(0, left)))
         if answer["action"] == "reject":
+            why = answer["reason"] or "no reason was given."
             return {
+                "notices": [decision(state, f"rejected the proposed agenda: {why}")],
                 "agenda": [],
                 "agenda_rejections": state.get("agenda_rejections", 0) + 1,
                 "rejection_reason": answer["reason"],
@@ -139,7 +141,9 @@ class AgendaNodes(FlowNode):
             case _:
                 agenda = proposed
         closed = set(state.get("completed_topics", []))
+        changed = [] if agenda == proposed else [decision(state, "changed the proposed agenda.")]
         return {
+            "notices": changed,
             "agenda": [title for title in agenda if title not in closed],
             "proposals": [],
             "candidates": [],
@@ -147,6 +151,12 @@ class AgendaNodes(FlowNode):
             "rejection_reason": "",
             "decision": "",
         }
+
+
+def last_closed(state: State) -> str:
+    """The topic closed last; empty before the first."""
+    closed: list[str] = state.get("completed_topics", [])
+    return closed[-1] if closed else ""
 
 
 def next_ballot(state: State) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from virtual_agora import hitl
-from virtual_agora.flow.node import FlowNode, State, Update
-from virtual_agora.flow.nodes_v13.agenda import next_ballot
+from virtual_agora.flow.node import FlowNode, State, Update, decision
+from virtual_agora.flow.nodes_v13.agenda import last_closed, next_ballot
 from virtual_agora.flow.polls import counts, poll_votes
 from virtual_agora.state.schema import Proposal
 from virtual_agora.voting.ballots import needed
@@ -20,7 +20,9 @@ class ContinuationNodes(FlowNode):
         asking = self.asking(state)
         members = asking.participants()
         replies = asking.all([member.session_poll(state, state["agenda"]) for member in members])
-        votes = poll_votes(replies, "end_session", ballot=next_ballot(state), topic="", round=0)
+        votes = poll_votes(
+            replies, "end_session", ballot=next_ballot(state), topic=last_closed(state), round=0
+        )
         required = needed(self.config.session.conclude, len(asking.participants()))
         return asking.update(vote_history=votes, poll=counts(votes) | {"needed": required})
 
@@ -32,7 +34,12 @@ class ContinuationNodes(FlowNode):
             state["completed_topics"][-1], state["agenda"], recommendation
         )
         action = self.ask_human(question)["action"]
-        return {"decision": action, "agenda_change": action == "modify_agenda"}
+        update: Update = {"decision": action, "agenda_change": action == "modify_agenda"}
+        if action == "end_session":
+            update["notices"] = [decision(state, "ended the session.")]
+        if action == "modify_agenda":
+            update["notices"] = [decision(state, "had the agenda revised.")]
+        return update
 
     def agenda_modification_node(self, state: State) -> Update:
         """Participants propose additions and removals; any change is voted on as in phase 1.
@@ -45,11 +52,11 @@ class ContinuationNodes(FlowNode):
         replies = asking.all([member.modification(state, remaining) for member in members])
         heard = [(reply.member["id"], reply.value) for reply in replies if reply.value is not None]
         majority = needed("majority", len(asking.participants()))
-        kept = [
-            title
-            for title in remaining
-            if sum(title in change.remove for _, change in heard) < majority
-        ]
+        against = {title: sum(title in change.remove for _, change in heard) for title in remaining}
+        kept = [title for title in remaining if against[title] < majority]
+        for title in remaining:
+            if title not in kept:
+                asking.note("dropped", "", f"“{title}”, by {against[title]} of the participants.")
         additions = [
             Proposal(agent=agent, topics=[topic.model_dump() for topic in change.add])
             for agent, change in heard

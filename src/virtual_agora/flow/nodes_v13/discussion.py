@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from virtual_agora import hitl
-from virtual_agora.flow.node import FlowNode, State, Update
+from virtual_agora.flow.node import FlowNode, State, Update, decision
 from virtual_agora.flow.nodes_v13.agenda import next_ballot
 from virtual_agora.flow.polls import counts, poll_votes
 from virtual_agora.state.schema import AgentRecord, Message, RoundSummary
@@ -13,8 +13,12 @@ from virtual_agora.voting.ballots import needed, shuffled
 
 __all__ = ["DiscussionNodes", "message"]
 
-CLOSING = ("finalize", "end_topic", "skip_to_report")
-"""The user's decisions that close a topic."""
+CLOSING = {
+    "finalize": "closed this topic.",
+    "end_topic": "closed this topic.",
+    "skip_to_report": "closed this topic and went straight to the final report.",
+}
+"""The user's decisions that close a topic, and how the reports put them."""
 
 
 class DiscussionNodes(FlowNode):
@@ -51,7 +55,7 @@ class DiscussionNodes(FlowNode):
                 at=self.clock.timestamp(),
             )
             return {"messages": [said]}
-        return {"decision": answer["action"] if answer["action"] in CLOSING else ""}
+        return _decided(state, answer["action"])
 
     def discussion_round_node(self, state: State) -> Update:
         """Everybody speaks in turn and hears the round so far; the order rotates by one each round."""
@@ -104,8 +108,9 @@ class DiscussionNodes(FlowNode):
         question = hitl.periodic_stop(state["current_topic"], state["current_round"], state["poll"])
         action = self.ask_human(question)["action"]
         if action == "modify_agenda":
-            return {"agenda_change": True}
-        return {"decision": action if action in CLOSING else ""}
+            asked = decision(state, "asked for the agenda to be revised after this topic.")
+            return {"agenda_change": True, "notices": [asked]}
+        return _decided(state, action)
 
     def vote_evaluation_node(self, state: State) -> Update:
         """Is the topic concluded, and by whom?"""
@@ -155,6 +160,12 @@ def message(
         content=content,
         at=at,
     )
+
+
+def _decided(state: State, action: str) -> Update:
+    if action not in CLOSING:
+        return {"decision": ""}
+    return {"decision": action, "notices": [decision(state, CLOSING[action])]}
 
 
 def _rotated(order: Sequence[str], by: int) -> list[str]:
