@@ -79,9 +79,10 @@ def notices_on(state: State, topic: str) -> list[Notice]:
 
 
 def last_poll(state: State, kind: str, topic: str = "") -> list[Vote]:
-    """The votes of the last poll of that kind, on that topic; none when there was none."""
-    polls = [v for v in state.get("vote_history", []) if (v["kind"], v["topic"]) == (kind, topic)]
-    return [vote for vote in polls if vote["ballot"] == polls[-1]["ballot"]]
+    """The answers to the last poll of that kind: on `topic`, or whenever it was."""
+    polls = [vote for vote in state.get("vote_history", []) if vote["kind"] == kind]
+    about = [vote for vote in polls if not topic or vote["topic"] == topic]
+    return [vote for vote in about if vote["ballot"] == about[-1]["ballot"]]
 
 
 def poll_words(votes: Sequence[Vote]) -> str:
