@@ -23,7 +23,13 @@ from virtual_agora.config.environment import load_env
 from virtual_agora.config.loader import load_config
 from virtual_agora.config.models import Config
 from virtual_agora.config.starter import write_starter
-from virtual_agora.errors import ConfigurationError, Exit, SessionLockedError, UsageError
+from virtual_agora.errors import (
+    ConfigurationError,
+    Exit,
+    SessionLockedError,
+    SessionNotFoundError,
+    UsageError,
+)
 from virtual_agora.events import Stopping
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
@@ -31,6 +37,7 @@ from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import check_provider, require_key
 from virtual_agora.reports import session_json
+from virtual_agora.state.checkpoints import DATABASE
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
@@ -47,6 +54,8 @@ def run(chosen: Namespace) -> int:
     _check_ready(config)
     theme, topics = _theme(chosen)
     documents = load_documents(chosen.context) if chosen.context else []
+    with storage_errors(chosen.reports_dir):
+        chosen.reports_dir.mkdir(parents=True, exist_ok=True)
     view = make_view(plain=chosen.plain)
     for line in (
         remark,
@@ -70,20 +79,20 @@ def resume(chosen: Namespace) -> int:
     """Go on with a session where it stands."""
     load_env(Path())
     view = make_view(plain=chosen.plain)
-    with Agora(_data_dir(chosen)) as agora:
+    with _existing(chosen) as agora:
         return _run_leg(agora, chosen.session, view, yes=chosen.yes, data_dir=chosen.data_dir)
 
 
 def sessions(chosen: Namespace) -> int:
     """List the sessions, the latest first."""
-    with Agora(_data_dir(chosen)) as agora:
+    with _existing(chosen) as agora:
         make_console().print(sessions_table(agora.list_sessions()))
     return Exit.DONE
 
 
 def show(chosen: Namespace) -> int:
     """Show one session: a summary, its steps, or everything as JSON."""
-    with Agora(_data_dir(chosen)) as agora:
+    with _existing(chosen) as agora:
         if chosen.steps:
             make_console().print(steps_table(agora.steps(chosen.session)))
             return Exit.DONE
@@ -97,7 +106,7 @@ def show(chosen: Namespace) -> int:
 
 def fork(chosen: Namespace) -> int:
     """Begin a new session from a step of another."""
-    with Agora(_data_dir(chosen)) as agora:
+    with _existing(chosen) as agora:
         new = agora.fork(chosen.session, chosen.at, chosen.name)
     console = make_console()
     console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
@@ -147,12 +156,11 @@ def _configuration(chosen: Namespace) -> tuple[Config, str]:
                 hint="Name provider, model and base_url in a configuration: virtual-agora init",
             )
         panel = (
-            offline_panel()
-            if vendor.name == "offline"
+            config.speaking_through(vendor.name, vendor.default_model)
+            if config
             else panel_of(vendor.name, vendor.default_model)
         )
-        rules = {"session": config.session, "prompts": config.prompts} if config else {}
-        return panel.model_copy(update=rules), f"The panel speaks through {vendor.label}."
+        return panel, f"Every member speaks through {vendor.name}."
     if config is not None:
         names = ", ".join(name for name, _ in config.participants())
         return config, f"The panel: {names}."
@@ -257,6 +265,17 @@ def _data_dir(chosen: Namespace) -> Path:
     """The folder of `--data-dir`, of VIRTUAL_AGORA_HOME, or the user's own for such data."""
     home = os.environ.get("VIRTUAL_AGORA_HOME")
     return chosen.data_dir or (Path(home) if home else user_data_path("virtual-agora"))
+
+
+def _existing(chosen: Namespace) -> Agora:
+    """The sessions that are there; looking at none makes no folder."""
+    folder = _data_dir(chosen)
+    if not (folder / DATABASE).exists():
+        raise SessionNotFoundError(
+            f"There are no sessions yet in {folder}.",
+            hint='Begin one with virtual-agora run "Your question", or name another folder with --data-dir.',
+        )
+    return Agora(folder)
 
 
 def _resume_command(session_id: str, data_dir: Path | None) -> str:

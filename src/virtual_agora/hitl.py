@@ -306,8 +306,21 @@ def _check_distinct(titles: Sequence[str]) -> None:
 
 def _first_problem(action: str, error: ValidationError) -> str:
     problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    return f"The answer “{action}” does not fit: {where or 'it'}: {problem['msg'].lower()}."
+    where = ".".join(str(part) for part in problem["loc"]) or "it"
+    said = _PROBLEMS.get(problem["type"], problem["msg"].lower())
+    return f"The answer “{action}” does not fit: {where}: {said}."
+
+
+_PROBLEMS = {
+    "missing": "is missing",
+    "extra_forbidden": "does not belong there",
+    "string_too_short": "is empty",
+    "too_short": "is empty",
+    "string_too_long": "is too long",
+    "too_long": "has too many entries",
+    "string_type": "must be text",
+}
+"""The commonest problems in plain words; the rest are pydantic's."""
 
 
 def _either(actions: Sequence[str]) -> str:

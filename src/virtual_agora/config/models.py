@@ -122,6 +122,16 @@ class Config(_Strict):
         """Every agent in use, participants first."""
         return [*self.agents, *(self.role(name) for name in ROLES)]
 
+    def speaking_through(self, provider: str, model: str) -> Config:
+        """The same members, names and personas, all on one provider's model."""
+
+        def moved(agent: AgentConfig) -> dict[str, object]:
+            return {**agent.model_dump(), "provider": provider, "model": model, "base_url": None}
+
+        roles = {role: moved(named) for role in ROLES if (named := getattr(self, role)) is not None}
+        agents = [moved(agent) for agent in self.agents]
+        return Config.model_validate({**self.model_dump(), **roles, "agents": agents})
+
     def is_demo(self) -> bool:
         """Whether any agent speaks scripted text instead of asking a model."""
         return any(agent.provider == "offline" for agent in self.everyone())
