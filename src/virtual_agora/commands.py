@@ -37,7 +37,7 @@ from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import check_provider, require_key
 from virtual_agora.reports import session_json
-from virtual_agora.state.checkpoints import DATABASE
+from virtual_agora.state.checkpoints import DATABASE, storage_errors
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
