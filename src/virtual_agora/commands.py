@@ -28,6 +28,7 @@ from virtual_agora.errors import (
     Exit,
     SessionLockedError,
     SessionNotFoundError,
+    StorageError,
     UsageError,
 )
 from virtual_agora.events import Stopping
@@ -37,7 +38,7 @@ from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import check_provider, require_key
 from virtual_agora.reports import session_json
-from virtual_agora.state.checkpoints import DATABASE, storage_errors
+from virtual_agora.state.checkpoints import DATABASE
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
@@ -54,8 +55,7 @@ def run(chosen: Namespace) -> int:
     _check_ready(config)
     theme, topics = _theme(chosen)
     documents = load_documents(chosen.context) if chosen.context else []
-    with storage_errors(chosen.reports_dir):
-        chosen.reports_dir.mkdir(parents=True, exist_ok=True)
+    _make_reports_folder(chosen.reports_dir)
     view = make_view(plain=chosen.plain)
     for line in (
         remark,
@@ -85,8 +85,12 @@ def resume(chosen: Namespace) -> int:
 
 def sessions(chosen: Namespace) -> int:
     """List the sessions, the latest first."""
-    with _existing(chosen) as agora:
-        make_console().print(sessions_table(agora.list_sessions()))
+    console = make_console()
+    try:
+        with _existing(chosen) as agora:
+            console.print(sessions_table(agora.list_sessions()))
+    except SessionNotFoundError as nothing:
+        console.print(str(nothing))
     return Exit.DONE
 
 
@@ -265,6 +269,17 @@ def _data_dir(chosen: Namespace) -> Path:
     """The folder of `--data-dir`, of VIRTUAL_AGORA_HOME, or the user's own for such data."""
     home = os.environ.get("VIRTUAL_AGORA_HOME")
     return chosen.data_dir or (Path(home) if home else user_data_path("virtual-agora"))
+
+
+def _make_reports_folder(folder: Path) -> None:
+    """Found out before the first call, not when the first report is written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The reports folder {folder} cannot be made: {error.strerror}.",
+            hint="Name another with --reports-dir.",
+        ) from error
 
 
 def _existing(chosen: Namespace) -> Agora:
