@@ -236,8 +236,9 @@ def _interruptible(view: View, control: RunControl, stopped: str) -> Iterator[No
         view(Stopping())
 
     def second(*_: object) -> None:
-        view.__exit__(None, None, None)
-        view.console.print(stopped)
+        # Whatever was interrupted may hold the view's lock, so this goes to the terminal directly.
+        cursor = "\x1b[?25h" if view.console.is_terminal else ""
+        os.write(sys.stdout.fileno(), f"{cursor}\n{stopped}\n".encode())
         # Threads that wait for a model cannot be ended; what they would bring is asked for again.
         os._exit(Exit.INTERRUPTED)
 

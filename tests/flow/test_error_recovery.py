@@ -6,11 +6,13 @@ Which fault a model has is its name; see `tests/support/wire.py`.
 from __future__ import annotations
 
 import pytest
+from langgraph.errors import GraphDrained
 from tests.conftest import THEME, answers, checked_updates, where
 from tests.support.wire import Wire
 
 from virtual_agora.config.models import Config
 from virtual_agora.errors import NodeExecutionError
+from virtual_agora.events import CallStarted
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.error_recovery import TABLE, Action
 from virtual_agora.flow.interrupts import GraphInterrupt
@@ -145,6 +147,43 @@ def test_key_or_quota_refused_the_session_pauses_and_goes_on_once_mended(make_fl
     proposals = [line for line in wire.received() if line["task"] == "proposal"]
     assert [line["model"] for line in proposals if line["request"] not in answered] == [model] * 2
     assert len(proposals) == 4  # the two that had answered were not asked again
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_answer_is_kept_when_the_step_breaks_off_after_it(make_flow, wire, seed):
+    """The model is replaced, then the round breaks off: nobody is asked twice, every voice keeps its words."""
+    flow = make_flow(panel(wire, "good", "refuses-key", "good", seed=seed))
+    session = flow.create_session(THEME, topics=TOPICS)
+    new = {
+        "action": "replace_model",
+        "provider": "openai_compatible",
+        "model": "new",
+        "base_url": wire.base_url,
+    }
+    asked = []
+
+    def answer(question):
+        asked.append(question["type"])
+        return new if question["type"] == "provider_failure" else default_answer(question)
+
+    def end_after_the_new_model(event):
+        if isinstance(event, CallStarted) and event.model.endswith("/new"):
+            flow.control.request_drain()
+
+    flow.listener = end_after_the_new_model
+
+    with pytest.raises(GraphDrained):
+        list(checked_updates(flow, session, answer))
+    again = make_flow(flow.config, checkpointer=flow.checkpointer)
+    again.seed = again.nodes.seed = flow.seed
+    list(checked_updates(again, session, answer))
+    state = again.state_manager.get_snapshot()
+    assert asked.count("provider_failure") == 1
+    assert state["agents"][1]["model"] == "new"
+    first = [m["agent"] for m in state["messages"] if m["round"] == 1 and m["kind"] == "statement"]
+    assert len(first) == len(set(first)) == 3
+    hashes = [line["sha256"] for line in wire.answered()]
+    assert len(hashes) == len(set(hashes))
 
 
 def test_stop_leaves_the_question_waiting_and_unattended_it_goes_on_without(make_flow, wire):

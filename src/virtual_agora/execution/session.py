@@ -235,6 +235,7 @@ class Agora:
 
     @contextmanager
     def _lock(self, session_id: str) -> Iterator[None]:
+        check_session_name(session_id)
         folder = self.data_dir / "locks"
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -24,6 +24,7 @@ from virtual_agora.flow.assembly import Assembly
 from virtual_agora.flow.error_recovery import QUORUM, Action
 from virtual_agora.flow.ledger import Ledger
 from virtual_agora.flow.pacing import Paced
+from virtual_agora.hitl import Question
 from virtual_agora.providers.calls import Caller, CallResult, complete
 from virtual_agora.state.schema import AgentRecord
 
@@ -70,6 +71,12 @@ def model_call(assembly: Assembly, request: Request[Any], caller: Caller) -> Out
     return Outcome(result=result, action="", reason="")
 
 
+@task
+def human_answer(assembly: Assembly, question: Question) -> dict[str, Any]:
+    """The human's answer, durable like a call: what follows it in the step depends on it when replayed."""
+    return assembly.ask_human(question)
+
+
 class Asking:
     """The asking that one node does, and what it costs and loses, for the node's update."""
 
@@ -99,8 +106,8 @@ class Asking:
                     outcomes[number]["action"] = Action.ABSTAIN.value
                 continue
             if answer["action"] == "replace_model":
-                for request in asked:
-                    self._ledger.replace_model(request.member["id"], answer)
+                for id_ in dict.fromkeys(request.member["id"] for request in asked):
+                    self._ledger.replace_model(id_, answer)
             outcomes.update(zip(blocked, self._call(asked), strict=True))
         return [self._reply(request, outcomes[number]) for number, request in enumerate(requests)]
 
@@ -156,7 +163,11 @@ class Asking:
         return blocked
 
     def _ask_user(self, asked: Sequence[Request[T]], outcomes: Sequence[Outcome]) -> dict[str, Any]:
-        members = [self._ledger.agent(request.member["id"]) for request in asked]
+        reasons = {
+            request.member["id"]: outcome["reason"]
+            for request, outcome in zip(asked, outcomes, strict=True)
+        }
+        members = [self._ledger.agent(id_) for id_ in reasons]
         left = set(self._ledger.active()) - {member["id"] for member in members}
         replaceable = all(member["role"] == "participant" for member in members)
         failures = [
@@ -164,14 +175,14 @@ class Asking:
                 "agent": member["name"],
                 "provider": member["provider"],
                 "model": member["model"],
-                "reason": outcome["reason"],
+                "reason": reasons[member["id"]],
             }
-            for member, outcome in zip(members, outcomes, strict=True)
+            for member in members
         ]
         question = hitl.provider_failure(
             failures, may_exclude=replaceable and len(left) >= QUORUM, step=asked[0].call.task
         )
-        return self._assembly.ask_human(question)
+        return human_answer(self._assembly, question).result()
 
     def _reply(self, request: Request[T], outcome: Outcome) -> Reply[T]:
         member = self._ledger.agent(request.member["id"])

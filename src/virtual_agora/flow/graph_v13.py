@@ -225,7 +225,7 @@ class VirtualAgoraV13Flow:
         self.state_manager.restore(snapshot.values)
         if snapshot.values["status"] == "complete":
             return
-        graph_input = _graph_input(snapshot, resume)
+        graph_input = _graph_input(self._waiting(snapshot, config), resume)
         try:
             yield from self._run(graph_input, config)
         except GraphBubbleUp:
@@ -283,6 +283,21 @@ class VirtualAgoraV13Flow:
             )
             yield {node: update}
 
+    def _waiting(self, snapshot: StateSnapshot, config: RunnableConfig) -> list[Interrupt]:
+        """The questions that wait, without those whose answer is saved while their step is not finished."""
+        if not snapshot.interrupts:
+            return []
+        saved = self.checkpointer.get_tuple(config)
+        writes = (saved.pending_writes if saved else None) or []
+        answered = {task_id for task_id, channel, _ in writes if channel == "__return__"}
+        settled = {
+            question.id
+            for task_id, channel, value in writes
+            if channel == "__interrupt__" and task_id in answered
+            for question in value
+        }
+        return [question for question in snapshot.interrupts if question.id not in settled]
+
     def _where(self, session_id: str) -> RunnableConfig:
         return {
             "configurable": {"thread_id": session_id},
@@ -291,12 +306,14 @@ class VirtualAgoraV13Flow:
         }
 
 
-def _graph_input(snapshot: StateSnapshot, resume: Mapping[str, Any] | None) -> Command[Any] | None:
+def _graph_input(
+    questions: Sequence[Interrupt], resume: Mapping[str, Any] | None
+) -> Command[Any] | None:
     """What LangGraph is to go on with: checked answers, or nothing."""
-    waiting = {interrupt.id: interrupt for interrupt in snapshot.interrupts}
+    waiting = {question.id: question for question in questions}
     if resume is None:
         if waiting:
-            raise GraphInterrupt(snapshot.interrupts)
+            raise GraphInterrupt(questions)
         return None
     if not resume or (unknown := set(resume) - set(waiting)):
         names = ", ".join(sorted(unknown)) if resume else "nothing"
