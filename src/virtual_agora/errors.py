@@ -137,9 +137,12 @@ class NodeExecutionError(VirtualAgoraError):
     """The step `node` failed because of `cause`, which is not the fault of a provider."""
 
     def __init__(self, node: str, cause: BaseException) -> None:
+        said, hint = f"{type(cause).__name__}: {cause}", ""
+        if isinstance(cause, VirtualAgoraError):
+            said, hint = cause.message, cause.hint
         super().__init__(
-            f"The step “{node}” failed: {type(cause).__name__}: {cause}",
-            hint="Everything up to this step is saved; resume goes on from here.",
+            f"The step “{node}” failed: {said}",
+            hint=hint or "Everything up to this step is saved; resume goes on from here.",
         )
         self.node = node
         self.cause = cause

@@ -5,6 +5,8 @@ Which fault a model has is its name; see `tests/support/wire.py`.
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from langgraph.errors import GraphDrained
 from tests.conftest import THEME, answers, checked_updates, where
@@ -12,11 +14,12 @@ from tests.support.wire import Wire
 
 from virtual_agora.config.models import Config
 from virtual_agora.errors import NodeExecutionError
-from virtual_agora.events import CallStarted
+from virtual_agora.events import CallFinished, CallStarted
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.error_recovery import TABLE, Action
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import default_answer
+from virtual_agora.state.checkpoints import DATABASE, open_saver
 from virtual_agora.state.validator import validate_state_consistency
 
 TOPICS = ("What does it cost?",)
@@ -49,6 +52,12 @@ def finish(flow, session, **by_type):
     steps = [name for name, _ in checked_updates(flow, session, answers(**by_type))]
     assert steps[-1] == "multi_file_output"
     return flow.state_manager.get_snapshot()
+
+
+def next_question(flow, session):
+    with pytest.raises(GraphInterrupt) as pause:
+        list(checked_updates(flow, session, None))
+    return pause.value.value
 
 
 def kinds(state):
@@ -222,6 +231,42 @@ def test_too_few_participants_left_the_user_is_asked(make_flow, wire, clock, mod
     assert "exclude_agent" not in pause.value.value["options"]
     wire.mend()
     assert finish(flow, session, provider_failure="retry")["excluded"] == []
+
+
+def test_who_answers_again_counts_as_able_at_once(make_flow, wire, clock):
+    """One participant loses its proposal, another its refinement: two of three speak at any time."""
+    flow = make_flow(panel(wire, "good", "500-on-proposal", "500-on-refinement"))
+    session = flow.create_session(THEME)
+    question = next_question(flow, session)
+    assert question["type"] == "agenda_approval"
+    lost = [("skipped", "participant-2"), ("skipped", "participant-3")]
+    assert kinds(flow.state_manager.state) == lost
+
+
+def test_what_cannot_be_saved_is_not_paid_for(make_flow, wire, tmp_path):
+    """The disk is full from the first statement on: the round ends there, and goes on once there is room."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with sqlite3.connect(folder / DATABASE) as connection:
+        connection.execute("PRAGMA page_size=512")  # so that every answer needs room of its own
+    with open_saver(folder) as saver:
+        flow = make_flow(panel(wire, *["good"] * 12), checkpointer=saver)
+        session = flow.create_session(THEME, topics=TOPICS)
+
+        def fill_the_disk(event):
+            if isinstance(event, CallFinished):
+                saver.conn.execute("PRAGMA max_page_count=1")
+
+        flow.listener = fill_the_disk
+        with pytest.raises(NodeExecutionError, match="is full"):
+            list(checked_updates(flow, session))
+        writes = saver.get_tuple(where(session)).pending_writes
+        saved = sum(channel == "__return__" for _, channel, _ in writes)
+        # The answer that did not fit, and the call that began before it was refused.
+        assert len(wire.received()) <= saved + 2 < 12
+        flow.listener = lambda event: None
+        saver.conn.execute("PRAGMA max_page_count=4294967294")
+        finish(flow, session)
 
 
 def test_a_role_nobody_can_stand_in_for_is_asked_about(make_flow, wire, clock):

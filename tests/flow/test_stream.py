@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 from tests.conftest import THEME, answers, checked_updates, where
 
@@ -132,6 +133,58 @@ def test_a_finished_session_yields_nothing_more(make_flow):
     session = flow.create_session(THEME, topics=TOPICS)
     assert list(checked_updates(flow, session))
     assert list(flow.stream(where(session))) == []
+
+
+def test_a_finished_session_has_no_question_to_answer(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME, topics=TOPICS)
+    list(checked_updates(flow, session))
+    with pytest.raises(StaleAnswerError):
+        list(flow.stream(where(session), resume={"0" * 32: "approve"}))
+
+
+def test_an_answer_to_a_mistyped_session_begins_none(make_flow):
+    flow = make_flow()
+    with pytest.raises(StaleAnswerError):
+        list(flow.stream(where("mistyped"), resume={"0" * 32: "approve"}))
+    assert flow.graph.get_state(where("mistyped")).values == {}
+
+
+def test_the_callers_callbacks_are_kept(make_flow):
+    seen = []
+
+    class Tracer(BaseCallbackHandler):
+        def on_chain_start(self, serialized, inputs, **kwargs):
+            seen.append(kwargs.get("name"))
+
+    flow = make_flow()
+    session = flow.create_session(THEME)
+    with pytest.raises(GraphInterrupt):
+        list(flow.stream({**where(session), "callbacks": [Tracer()]}))
+    assert "agenda_proposal" in seen
+
+
+@pytest.mark.parametrize("broken", ["topic_report_generation", "topic_summary_generation"])
+def test_a_step_beside_one_that_breaks_is_told_once(make_flow, broken):
+    """Two steps run side by side and one has a bug; resumed, both are told, each exactly once."""
+    saver = InMemorySaver()
+    flow = make_flow(checkpointer=saver)
+    session = flow.create_session(THEME, topics=TOPICS)
+
+    def bug(state):
+        raise ZeroDivisionError("a bug")
+
+    setattr(flow.nodes, f"{broken}_node", bug)
+    told, steps = [], []
+    flow.listener = lambda event: told.append(event.node) if isinstance(event, StepFinished) else 0
+    with pytest.raises(NodeExecutionError):
+        steps.extend(name for name, _ in checked_updates(flow, session))
+    again = make_flow(flow.config, checkpointer=saver)
+    again.listener = flow.listener
+    steps.extend(name for name, _ in checked_updates(again, session))
+    assert told == steps
+    for name in ("topic_report_generation", "topic_summary_generation", "file_output"):
+        assert steps.count(name) == 1
 
 
 def test_a_thread_nobody_created_begins_with_the_theme(make_flow):

@@ -121,6 +121,8 @@ FAULTS: dict[str, Refusal] = {
     "always-500": (500, "server_error", {}),
     "busy-twice": (429, "rate_limit_exceeded", {"Retry-After": "7"}),
 }
+"""A model named `500-on-<task>` fails like `always-500`, but at that task only."""
+
 OFF_FORM = {"off-form", "off-form-once", "says-yes"}
 """Structured answers of these are not in the form asked for; `off-form-once` does better when told so."""
 
@@ -166,6 +168,8 @@ class Server(ThreadingHTTPServer):
             self._times[digest] += 1
             if self._mended.exists() or (model == "busy-twice" and self._times[digest] > 2):
                 return None
+        if model == f"500-on-{task_of(body)}":
+            return FAULTS["always-500"]
         return FAULTS.get(model)
 
     @property

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from langgraph.config import get_stream_writer
-from langgraph.errors import GraphDrained
 from langgraph.func import task
 from pydantic import BaseModel
 from typing_extensions import TypedDict
@@ -65,9 +64,10 @@ def model_call(assembly: Assembly, request: Request[Any], caller: Caller) -> Out
             seed=assembly.seed,
         )
     except VirtualAgoraError as error:
-        return Outcome(
-            result=None, action=assembly.recovery.action_for(error).value, reason=str(error)
-        )
+        action = assembly.recovery.action_for(error)
+        if action == Action.EMERGENCY:
+            raise
+        return Outcome(result=None, action=action.value, reason=str(error))
     return Outcome(result=result, action="", reason="")
 
 
@@ -82,6 +82,7 @@ class Asking:
 
     def __init__(self, assembly: Assembly, state: Mapping[str, Any]) -> None:
         self._assembly = assembly
+        self._session_id: str = state["session_id"]
         self._ledger = Ledger(state)
         self._calls = 0
 
@@ -121,8 +122,7 @@ class Asking:
 
     def _call(self, requests: Sequence[Request[T]]) -> list[Outcome]:
         """Start all calls, then wait for all of them; none is started once the run is to end."""
-        if self._assembly.control.drain_requested:
-            raise GraphDrained(self._assembly.control.drain_reason or "stopping")
+        self._assembly.check_may_go_on(self._session_id)
         members = [self._ledger.agent(request.member["id"]) for request in requests]
         calls = []
         for request, member in zip(requests, members, strict=True):
@@ -158,7 +158,13 @@ class Asking:
             or requests[number].member["role"] != "participant"
         ]
         silent = {requests[number].member["id"] for number in lost}
-        if not blocked and lost and len(self._ledger.able() - silent) < QUORUM:
+        heard = {
+            requests[number].member["id"]
+            for number, outcome in outcomes.items()
+            if outcome["result"] is not None
+        }
+        able = self._ledger.able() | heard & set(self._ledger.active())
+        if not blocked and lost and len(able - silent) < QUORUM:
             return lost
         return blocked
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from virtual_agora import providers
@@ -28,7 +30,19 @@ class Assembly:
     recovery: ErrorRecoveryManager
     seed: int
     control: RunControl
+    check_saved: Callable[[str], None]
     _models: dict[tuple[object, ...], BaseChatModel] = field(default_factory=dict)
+
+    def check_may_go_on(self, session_id: str) -> None:
+        """Called before anything is paid for.
+
+        Raises:
+            GraphDrained: the run is to end.
+            StorageError: what was paid for could not be saved.
+        """
+        if self.control.drain_requested:
+            raise GraphDrained(self.control.drain_reason or "stopping")
+        self.check_saved(session_id)
 
     def ask_human(self, question: Question) -> dict[str, Any]:
         """Pause with a question; the checked answer when the session goes on.

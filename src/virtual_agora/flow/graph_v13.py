@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -19,7 +20,7 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 from virtual_agora.clock import Clock
 from virtual_agora.config.loader import config_hash
 from virtual_agora.config.models import MAX_PARTICIPANTS, Config
-from virtual_agora.errors import StaleAnswerError, StateError
+from virtual_agora.errors import StaleAnswerError, StateError, StorageError
 from virtual_agora.events import Listener, StepFinished
 from virtual_agora.flow import edges_v13 as edges
 from virtual_agora.flow.error_recovery import ErrorRecoveryManager
@@ -33,6 +34,7 @@ from virtual_agora.flow.nodes_v13.opening import OpeningNodes
 from virtual_agora.flow.nodes_v13.reporting import ReportNodes
 from virtual_agora.hitl import check_answer
 from virtual_agora.prompts import Prompts
+from virtual_agora.state.checkpoints import SessionSaver
 from virtual_agora.state.manager import StateManager
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
 
@@ -158,6 +160,7 @@ class VirtualAgoraV13Flow:
             recovery=self.error_recovery_manager,
             seed=self.seed,
             control=self.control,
+            check_saved=self._check_saved,
         )
 
     @property
@@ -212,22 +215,26 @@ class VirtualAgoraV13Flow:
         Raises:
             GraphInterrupt: the session waits for a human.
             GraphDrained: the stream was asked to end, and has.
-            StaleAnswerError: `resume` names a question that is not waiting.
+            StaleAnswerError: `resume` names a question that is not waiting, or no session.
             InvalidAnswerError: an answer does not fit its question.
             NodeExecutionError: a step failed by a bug; everything before it is saved.
             StateError: the session waits at a step that this release does not have.
         """
-        config = self._where(config["configurable"]["thread_id"])
+        session_id = config["configurable"]["thread_id"]
+        config = self._where(session_id, config)
         snapshot = self.graph.get_state(config)
-        if not snapshot.values:
-            self.create_session(session_id=config["configurable"]["thread_id"])
+        if not snapshot.values and resume is None:
+            self.create_session(session_id=session_id)
             snapshot = self.graph.get_state(config)
         self.state_manager.restore(snapshot.values)
-        if snapshot.values["status"] == "complete":
-            return
+        done = snapshot.values.get("status") == "complete"
         graph_input = _graph_input(self._waiting(snapshot, config), resume)
+        if done:
+            return
+        with suppress(StorageError):
+            self._check_saved(session_id)  # what an earlier run met is over
         try:
-            yield from self._run(graph_input, config)
+            yield from self._run(graph_input, config, told=bool(snapshot.interrupts))
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -239,9 +246,14 @@ class VirtualAgoraV13Flow:
                 hint="Resume it with the release that saved it, or fork it at an earlier step.",
             )
 
-    def _run(self, graph_input: Any, config: RunnableConfig) -> Iterator[dict[str, Any]]:
-        """One run of the graph up to its end or its next question."""
-        held: list[tuple[str, dict[str, Any]]] = []
+    def _run(
+        self, graph_input: Any, config: RunnableConfig, *, told: bool
+    ) -> Iterator[dict[str, Any]]:
+        """One run of the graph up to its end or its next question.
+
+        `told`: the session waited, so the steps that finished beside the waiting one were yielded then.
+        """
+        held: list[_Finished] = []
         waiting: list[Interrupt] = []
         chunks: Iterator[Any] = self.graph.stream(
             graph_input,
@@ -256,32 +268,42 @@ class VirtualAgoraV13Flow:
             elif mode == "updates":
                 # A step's updates come before its checkpoint: hold them back until it is written.
                 waiting.extend(chunk.get("__interrupt__", ()))
-                if not chunk.get("__metadata__", {}).get("cached"):
-                    held.extend((name, chunk[name]) for name in chunk if name in NODES)
+                replayed = bool(chunk.get("__metadata__", {}).get("cached"))
+                held.extend(
+                    _Finished(name, chunk[name], replayed) for name in chunk if name in NODES
+                )
             elif not waiting:
-                yield from self._commit(held)
+                yield from self._commit(held, config, told=told)
                 held = []
         # Beside a step that waits another may have finished: it is saved, and does not run again.
-        yield from self._commit(held)
+        yield from self._commit(held, config, told=told)
         if waiting:
             raise GraphInterrupt(waiting)
 
-    def _commit(self, held: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
-        """Fold a committed step into the projection, then hand its updates out one by one."""
-        for _, update in held:
-            self.state_manager.update_state(update)
+    def _commit(
+        self, held: Sequence[_Finished], config: RunnableConfig, *, told: bool
+    ) -> Iterator[dict[str, Any]]:
+        """Bring a committed step into the projection, then hand its updates out one by one."""
+        if len(held) > 1 or any(step.replayed for step in held):
+            # LangGraph applies steps that ran side by side in an order of its own, and a replayed one already.
+            self.state_manager.load(config)
+        else:
+            for step in held:
+                self.state_manager.update_state(step.update)
         state = self.state_manager.state
-        for node, update in held:
+        for step in held:
+            if step.replayed and told:
+                continue
             self.listener(
                 StepFinished(
-                    node=node,
-                    update=update,
+                    node=step.node,
+                    update=step.update,
                     phase=state["current_phase"],
                     topic=state.get("current_topic", ""),
                     round=state["current_round"],
                 )
             )
-            yield {node: update}
+            yield {step.node: step.update}
 
     def _waiting(self, snapshot: StateSnapshot, config: RunnableConfig) -> list[Interrupt]:
         """The questions that wait, without those whose answer is saved while their step is not finished."""
@@ -298,12 +320,27 @@ class VirtualAgoraV13Flow:
         }
         return [question for question in snapshot.interrupts if question.id not in settled]
 
-    def _where(self, session_id: str) -> RunnableConfig:
+    def _check_saved(self, session_id: str) -> None:
+        """StorageError if something of the session could not be saved."""
+        if isinstance(self.checkpointer, SessionSaver):
+            self.checkpointer.check_saved(session_id)
+
+    def _where(self, session_id: str, given: RunnableConfig | None = None) -> RunnableConfig:
+        """The caller's configuration (callbacks, tags) for the session, with limits that never cut it short."""
         return {
+            **(given or {}),
             "configurable": {"thread_id": session_id},
             "recursion_limit": STEP_LIMIT,
             "max_concurrency": MAX_PARTICIPANTS + 2,
         }
+
+
+class _Finished(NamedTuple):
+    """A step of the running superstep; `replayed` when an earlier run finished it."""
+
+    node: str
+    update: dict[str, Any]
+    replayed: bool
 
 
 def _graph_input(

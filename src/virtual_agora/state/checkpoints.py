@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
@@ -17,6 +18,7 @@ from virtual_agora.state.schema import SCHEMA_VERSION
 
 __all__ = [
     "DATABASE",
+    "SessionSaver",
     "copy_history",
     "latest",
     "open_saver",
@@ -61,8 +63,41 @@ def storage_errors(place: Path | str) -> Iterator[None]:
         ) from error
 
 
+class SessionSaver(SqliteSaver):
+    """Remembers whose answers could not be saved.
+
+    LangGraph saves a call's answer in the background and meets a refusal only at the end of the step. Whoever is
+    about to pay for another call asks `check_saved` first.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        super().__init__(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        self._path = path
+        self._refused: dict[str, Exception] = {}
+
+    def check_saved(self, session_id: str) -> None:
+        """Forget what was refused to a session, and raise it as a StorageError."""
+        if error := self._refused.pop(session_id, None):
+            with storage_errors(self._path):
+                raise error
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Save the outcome of a task; a refusal is remembered and raised."""
+        try:
+            super().put_writes(config, writes, task_id, task_path)
+        except Exception as error:
+            self._refused[config["configurable"]["thread_id"]] = error
+            raise
+
+
 @contextmanager
-def open_saver(data_dir: Path) -> Iterator[SqliteSaver]:
+def open_saver(data_dir: Path) -> Iterator[SessionSaver]:
     """The checkpointer over the data folder's database, which is made when missing.
 
     Every commit reaches the disk before the call returns (`synchronous=FULL`): a paid answer also survives
@@ -79,7 +114,7 @@ def open_saver(data_dir: Path) -> Iterator[SqliteSaver]:
         with storage_errors(path):
             path.chmod(0o600)
             connection.execute("PRAGMA synchronous=FULL")
-            saver = SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+            saver = SessionSaver(path, connection)
             saver.setup()
         yield saver
     finally:
