@@ -9,6 +9,7 @@ from docs.picture import make_picture
 
 from tests.ui.script import started, tokens
 from virtual_agora.events import Event, SessionStarted
+from virtual_agora.state.demo import DEMO_STAMP
 
 
 def text_of(path: Path) -> str:
@@ -19,7 +20,10 @@ def text_of(path: Path) -> str:
 
 def test_the_picture_shows_the_transcript_and_the_status_lines(tmp_path: Path) -> None:
     call = started("Ada", "statement", "Buses", 1)
-    events: list[Event] = [SessionStarted("otter", "Free buses?", resumed=False, demo=True), call]
+    events: list[Event] = [
+        SessionStarted("otter", "Free buses?", resumed=False, stamp=DEMO_STAMP),
+        call,
+    ]
     events += tokens(call, "Let us count first.")
     path = tmp_path / "terminal.svg"
     make_picture(events, path, width=80)

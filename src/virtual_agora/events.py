@@ -38,12 +38,12 @@ Listener = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted(Event):
-    """A run of the session begins; `resumed` when steps of it were already saved."""
+    """A run of the session begins; `resumed` when steps of it were already saved, `stamp` as `state.demo` has it."""
 
     session_id: str
     theme: str
     resumed: bool
-    demo: bool
+    stamp: str
 
 
 @dataclass(frozen=True, slots=True)

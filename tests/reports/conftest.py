@@ -142,7 +142,6 @@ def state() -> VirtualAgoraState:
         config_hash="0" * 64,
         seed=7,
         reports_dir="reports",
-        demo=False,
         main_topic="Should a city of 200,000 make its public transport free?",
         user_defines_topics=False,
         agenda=titles[2:],

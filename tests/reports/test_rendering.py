@@ -12,7 +12,8 @@ from markdown_it import MarkdownIt
 from tests.reports.conftest import FIRST, SECOND, votes
 from virtual_agora.reports import final_report, session_json, topic_report, write
 from virtual_agora.reports.words import short
-from virtual_agora.state.schema import DEMO_STAMP, Report, VirtualAgoraState
+from virtual_agora.state.demo import DEMO_STAMP, MIXED_STAMP
+from virtual_agora.state.schema import Report, VirtualAgoraState
 
 HOSTILE = "# <script>alert(1)</script> [x](javascript:1) `|` ../../../etc/passwd\n\n***"
 
@@ -249,10 +250,25 @@ def test_an_address_that_is_none_does_not_stop_the_report(state: VirtualAgoraSta
 
 
 def test_a_demo_is_stamped_everywhere(state: VirtualAgoraState) -> None:
-    state["demo"] = True
+    for agent in state["agents"]:
+        agent["provider"] = "offline"
+    state["usage"] = {"offline/scripted": state["usage"].popitem()[1]}
     for name, text in final_report(state).items():
         assert DEMO_STAMP in text, name
     assert json.loads(session_json(state))["demo"] == DEMO_STAMP
+
+
+@pytest.mark.parametrize("when", ["it is to speak", "it spoke before"])
+def test_a_session_in_which_one_member_is_scripted_says_so(
+    state: VirtualAgoraState, when: str
+) -> None:
+    if when == "it is to speak":
+        state["agents"][0]["provider"] = "offline"
+    else:
+        state["usage"]["offline/scripted"] = next(iter(state["usage"].values()))
+    for name, text in final_report(state).items():
+        assert MIXED_STAMP in text, name
+        assert DEMO_STAMP not in text.replace(MIXED_STAMP, ""), name
 
 
 def test_hostile_texts_stay_texts(state: VirtualAgoraState) -> None:

@@ -21,6 +21,7 @@ from virtual_agora.events import (
     StepFinished,
     Token,
 )
+from virtual_agora.state.demo import DEMO_STAMP
 from virtual_agora.ui.plain import PlainView, plain_console
 
 TOPICS = ["Who pays for it", "What it does to traffic", "Who rides at night"]
@@ -112,7 +113,7 @@ def usage(calls: int, cost: float | None = 0.01) -> dict[str, Any]:
 def session() -> Iterator[Event]:
     """A short session from its beginning to its end."""
     topic = TOPICS[0]
-    yield SessionStarted("otter", "Shall the buses be free?", resumed=False, demo=True)
+    yield SessionStarted("otter", "Shall the buses be free?", resumed=False, stamp=DEMO_STAMP)
     yield StepFinished("agent_instantiation", {"agents": AGENTS}, 0, "", 0)
     yield from at_once("proposal")
     proposals = [

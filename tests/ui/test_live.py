@@ -123,7 +123,7 @@ def test_a_whole_session_is_in_the_scroll_back_and_the_status_lines_are_gone(
 def test_text_taller_than_the_screen_is_shown_whole_and_once() -> None:
     text = long_text(1000)
     with shown(60, 15) as on:
-        on.tell([SessionStarted("s", "t", resumed=False, demo=False)])
+        on.tell([SessionStarted("s", "t", resumed=False, stamp="")])
         call = started("Ada", "statement", "t", 1)
         on.tell([call])
         for token in tokens(call, text, 40):
@@ -212,7 +212,7 @@ def test_calls_made_together_are_counted_in_the_status_lines() -> None:
 def test_what_a_dead_run_had_paid_for_is_shown_with_its_step() -> None:
     said = [message("Ada", "Before the crash."), message("Boris", "After it.")]
     with shown() as on:
-        on.tell([SessionStarted("s", "t", resumed=True, demo=False)])
+        on.tell([SessionStarted("s", "t", resumed=True, stamp="")])
         on.tell(spoken("Boris", "statement", "After it.", TOPICS[0], 1))
         on.tell(
             [
@@ -234,7 +234,7 @@ def test_a_resumed_session_counts_on_from_what_is_saved() -> None:
     }  # fmt: skip
     with shown(100) as on:
         on.view.recall(state)
-        on.tell([SessionStarted("s", "t", resumed=True, demo=False)])
+        on.tell([SessionStarted("s", "t", resumed=True, stamp="")])
         on.tell(spoken("Ada", "statement", "On we go.", TOPICS[0], 3))
         text = on.text()
     assert "It goes on at: Phase 2 Discussion · topic 1 of 3 · round 2" in text

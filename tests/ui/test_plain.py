@@ -77,7 +77,7 @@ def test_one_line_tells_that_many_are_asked() -> None:
 def test_what_the_user_decides_is_told() -> None:
     text = plainly(
         [
-            SessionStarted("s", "", resumed=False, demo=False),
+            SessionStarted("s", "", resumed=False, stamp=""),
             QuestionAsked("q1", hitl.theme_request()),
             QuestionAnswered("q1", {"action": "start", "theme": "Buses?", "topics": ["One"]}),
             StepFinished("get_theme", {"main_topic": "Buses?", "agenda": ["One"]}, 0, "", 0),

@@ -17,8 +17,9 @@ def info(name: str, status: Any, waiting_for: str = "", cost: float | None = 0.5
     )  # fmt: skip
 
 
+CONFIG = {"agents": AGENTS, "moderator": None, "summarizer": None, "report_writer": None}
 STATE: dict[str, Any] = {
-    "session_id": "otter", "main_topic": THEME, "demo": True, "status": "running", "reports_dir": "/r", "agents": AGENTS,
+    "session_id": "otter", "main_topic": THEME, "config": CONFIG, "status": "running", "reports_dir": "/r", "agents": AGENTS,
     "agenda": TOPICS[2:], "completed_topics": TOPICS[:1], "current_topic": TOPICS[1], "current_round": 2, "current_phase": 2,
     "topic_summaries": [{"topic": TOPICS[0], "text": "t", "rounds": 3, "concluded_by": "vote"}],
     "vote_history": [
@@ -95,7 +96,7 @@ def test_a_complete_session_has_nothing_to_go_on_with() -> None:
 
 
 def test_a_session_that_has_only_begun() -> None:
-    text = drawn(show_session({"session_id": "new", "reports_dir": "/r"}))
+    text = drawn(show_session({"session_id": "new", "config": CONFIG, "reports_dir": "/r"}))
     assert "The theme is still open." in text
     assert "interrupted" in text
     assert "Votes" not in text

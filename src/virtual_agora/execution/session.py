@@ -32,6 +32,7 @@ from virtual_agora.state.checkpoints import (
     storage_errors,
     thread,
 )
+from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
 
 __all__ = ["Agora", "Leg", "SessionInfo", "Step", "check_session_name"]
@@ -262,7 +263,7 @@ def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) ->
             session_id=session_id,
             theme=before["main_topic"],
             resumed=bool(before.get("phase_history")),
-            demo=before["demo"],
+            stamp=demo_stamp(before),
         )
     )
     try:

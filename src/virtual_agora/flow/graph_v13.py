@@ -194,7 +194,6 @@ class VirtualAgoraV13Flow:
             config_hash=config_hash(self.config),
             seed=self.seed,
             reports_dir=str(self.reports_dir.absolute()),
-            demo=self.config.is_demo(),
             main_topic=main_topic,
             user_defines_topics=user_defines_topics or bool(topics),
             agenda=list(topics),

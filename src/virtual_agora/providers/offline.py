@@ -2,7 +2,7 @@
 
 A real LangChain chat model, so that it goes down the same path as every other. Its answer depends on the
 messages, the seed and the persona alone. It says nothing that a model thought, and whoever shows its words
-says so: see `state.schema.DEMO_STAMP`.
+says so: see `state.demo`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from virtual_agora.reports.facts import State
-from virtual_agora.state.schema import DEMO_STAMP
+from virtual_agora.state.demo import demo_stamp
 
 __all__ = ["session_json"]
 
@@ -18,7 +18,7 @@ def session_json(state: State) -> str:
     There are no API keys in a state; what a `base_url` may carry of secrets is left out here.
     """
     data = {
-        "demo": DEMO_STAMP if state.get("demo") else None,
+        "demo": demo_stamp(state) or None,
         "session_id": state["session_id"],
         "schema_version": state["schema_version"],
         "status": state.get("status", "running"),

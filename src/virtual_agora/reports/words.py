@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from virtual_agora.reports.facts import State
 from virtual_agora.reports.markdown import inline
-from virtual_agora.state.schema import DEMO_STAMP, Notice
+from virtual_agora.state.demo import demo_stamp
+from virtual_agora.state.schema import Notice
 
 __all__ = ["join", "money", "notice_lines", "short", "stamp", "theme"]
 
@@ -31,8 +32,8 @@ def join(parts: Iterable[str]) -> str:
 
 
 def stamp(state: State) -> list[str]:
-    """What a demo's texts are, said at the top of each file."""
-    return [f"> **{DEMO_STAMP}**"] if state.get("demo") else []
+    """What scripted texts are, said at the top of each file."""
+    return [f"> **{said}**"] if (said := demo_stamp(state)) else []
 
 
 def short(text: str, limit: int) -> str:

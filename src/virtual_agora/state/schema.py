@@ -14,7 +14,6 @@ from langgraph.channels.delta import DeltaChannel
 from typing_extensions import TypedDict
 
 __all__ = [
-    "DEMO_STAMP",
     "SCHEMA_VERSION",
     "AgentRecord",
     "Ballot",
@@ -36,9 +35,6 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 """Raised when a saved session could no longer be read; kept in every session as `schema_version`."""
-
-DEMO_STAMP = "DEMO: scripted text, no model was used"
-"""Said wherever the text of a session whose `demo` is true is shown or kept."""
 
 SNAPSHOT_EVERY = 1000
 """Updates of a growing field between two full copies of it in the checkpoints (see `docs/adr`)."""
@@ -224,7 +220,6 @@ class VirtualAgoraState(TypedDict, total=False):
     config_hash: str
     seed: int
     reports_dir: str
-    demo: bool
     context_documents: Annotated[
         list[ContextDocument], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]

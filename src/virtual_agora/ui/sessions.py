@@ -13,7 +13,7 @@ from rich.text import Text
 
 from virtual_agora.execution.session import SessionInfo, Step
 from virtual_agora.hitl import Question
-from virtual_agora.state.schema import DEMO_STAMP
+from virtual_agora.state.demo import demo_stamp
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Heading, Palette, Prose, note
 from virtual_agora.ui.progress import PHASES, Progress
@@ -83,8 +83,8 @@ def _summary(state: Mapping[str, Any], status: str, waiting_for: str) -> Iterato
     session_id = one_line(state.get("session_id", ""))
     yield Heading(f"Session {session_id}")
     yield Prose(one_line(state.get("main_topic", "")) or "The theme is still open.", style="bold")
-    if state.get("demo"):
-        yield note(DEMO_STAMP, "bold yellow")
+    if stamp := demo_stamp(state):
+        yield note(stamp, "bold yellow")
     yield Prose(_status(status, waiting_for), style=_STATUS.get(status, ""))
     if status != "complete":
         yield note(place(progress), "")

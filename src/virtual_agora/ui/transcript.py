@@ -24,7 +24,6 @@ from virtual_agora.events import (
     SessionStarted,
     StepFinished,
 )
-from virtual_agora.state.schema import DEMO_STAMP
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Boxed, Heading, Palette, Prose, note
 from virtual_agora.ui.progress import PHASES, Call, Progress
@@ -115,10 +114,10 @@ class Transcript:
             self.palette.style(self._progress.name(agent))
         title = "resumed" if event.resumed else "a new session"
         body = Text(one_line(event.theme, 1000) or "The theme is still open.", "bold")
-        if event.demo:
-            body.append(f"\n{DEMO_STAMP}", "bold yellow")
+        if event.stamp:
+            body.append(f"\n{event.stamp}", "bold yellow")
         name = f"Virtual Agora · {one_line(event.session_id, 60)} · {title}"
-        yield Boxed(name, body, "yellow" if event.demo else "cyan")
+        yield Boxed(name, body, "yellow" if event.stamp else "cyan")
         self._phase = self._progress.phase if event.resumed else 0
         self._round = (self._progress.topic, self._progress.round) if event.resumed else ("", 0)
         if event.resumed:

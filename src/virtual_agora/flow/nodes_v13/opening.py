@@ -6,6 +6,7 @@ from virtual_agora import hitl
 from virtual_agora.config.models import AgentConfig
 from virtual_agora.flow.node import FlowNode, State, Update
 from virtual_agora.providers.vendors import check_provider, require_key
+from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import AgentRecord, Notice
 
 __all__ = ["OpeningNodes"]
@@ -37,7 +38,7 @@ class OpeningNodes(FlowNode):
         agents += [_record(role, member.name or name, role, member) for role, name, member in roles]
         models = {(member.provider, member.model) for _, _, member in participants}
         update: Update = {"agents": agents, "failures": {}, "excluded": []}
-        if len(models) == 1 and not state["demo"]:
+        if len(models) == 1 and not demo_stamp(state):
             update["notices"] = [
                 Notice(kind="warning", agent="", text=ONE_MODEL, topic="", round=0)
             ]
