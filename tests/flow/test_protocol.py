@@ -6,7 +6,9 @@ import itertools
 
 import pytest
 from tests.conftest import THEME, answers, checked_updates, where
+from tests.support.wire import Wire
 
+from virtual_agora.config.models import Config
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.graph_v13 import NODES
 from virtual_agora.flow.interrupts import GraphInterrupt
@@ -200,6 +202,36 @@ def test_the_user_can_have_the_agenda_revised_after_a_topic(make_flow):
     assert flow.state_manager.state["status"] == "complete"
 
 
+@pytest.fixture
+def wire(tmp_path):
+    with Wire(tmp_path / "requests.jsonl") as wire:
+        yield wire
+
+
+def test_a_topic_that_is_only_taken_off_changes_the_agenda_too(make_flow, wire):
+    """The rest is voted on and approved; an agenda rejected there does not lose what stood on it."""
+    agent = {"provider": "openai_compatible", "model": "adds-nothing", "base_url": wire.base_url}
+    rules = {"seed": 1, "min_rounds": 1, "max_rounds": 1, "checkpoint_interval": 1}
+    config = Config.model_validate({"agents": [{**agent, "count": 3}], "session": rules})
+    flow = make_flow(config)
+    session = flow.create_session(THEME, topics=["One?", "Two?", "Three?"])
+    updates = list(
+        checked_updates(
+            flow,
+            session,
+            answers(periodic_stop=["modify_agenda"], agenda_approval=["reject", "approve"]),
+        )
+    )
+    steps = [name for name, _ in updates]
+    at = steps.index("agenda_modification")
+    assert updates[at][1]["agenda"] == ["Three?"]
+    again = steps.index("agenda_proposal")
+    assert steps[at + 1 : again : 4] == ["topic_refinement", "agenda_approval"]
+    assert updates[again][1]["proposals"][0]["topics"] == [
+        {"title": "Three?", "why": "on the agenda"}
+    ]
+
+
 @pytest.mark.parametrize(
     ("action", "follows"),
     [
@@ -250,8 +282,6 @@ def test_every_node_has_its_step_and_no_other_is_reachable(make_flow):
 
 
 def test_a_panel_of_one_model_is_warned_about(make_flow):
-    from virtual_agora.config.models import Config
-
     config = Config.model_validate(
         {
             "agents": [

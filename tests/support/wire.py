@@ -102,7 +102,10 @@ def task_of(body: dict[str, Any]) -> str:
 def answer_to(body: dict[str, Any], digest: str) -> str:
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
-        return json.dumps(example(form["json_schema"]["schema"], digest[:6]), ensure_ascii=False)
+        answer = example(form["json_schema"]["schema"], digest[:6])
+        if body.get("model") == "adds-nothing" and "add" in answer:
+            answer["add"] = []
+        return json.dumps(answer, ensure_ascii=False)
     about = task_of(body) or "question"
     return (
         f"This is the {about.replace('_', ' ')} for request {digest[:6]}. It weighs what was said before, "

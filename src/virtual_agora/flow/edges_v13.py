@@ -116,7 +116,7 @@ def after_user_approval(
 def after_agenda_modification(
     state: State,
 ) -> Literal["topic_refinement", "announce_item", "final_report_generation"]:
-    """Additions are voted on; otherwise what is left of the agenda goes on."""
+    """A changed agenda is voted on; otherwise it goes on as it is."""
     if state["proposals"]:
         return "topic_refinement"
     return "announce_item" if state["agenda"] else "final_report_generation"

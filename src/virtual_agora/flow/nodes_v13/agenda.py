@@ -10,14 +10,14 @@ from virtual_agora.state.schema import Ballot, Proposal, Vote
 from virtual_agora.voting.ballots import shuffled
 from virtual_agora.voting.tally import order_with, tally
 
-__all__ = ["AgendaNodes", "last_closed", "next_ballot"]
+__all__ = ["AgendaNodes", "last_closed", "next_ballot", "standing"]
 
 
 class AgendaNodes(FlowNode):
     """From blind proposals to an agenda that the user has approved."""
 
     def agenda_proposal_node(self, state: State) -> Update:
-        """Each participant proposes topics, blind to the others."""
+        """Each participant proposes topics, blind to the others; what was approved before stands beside them."""
         asking = self.asking(state)
         replies = asking.all([member.proposal(state) for member in asking.participants()])
         proposals = [
@@ -25,7 +25,7 @@ class AgendaNodes(FlowNode):
             for reply in replies
             if reply.value is not None
         ]
-        return asking.update(proposals=proposals)
+        return asking.update(proposals=[*standing(state.get("agenda", [])), *proposals])
 
     def topic_refinement_node(self, state: State) -> Update:
         """Each sees all proposals, shuffled and unattributed, and improves its own."""
@@ -128,7 +128,6 @@ class AgendaNodes(FlowNode):
             why = answer["reason"] or "no reason was given."
             return {
                 "notices": [decision(state, f"rejected the proposed agenda: {why}")],
-                "agenda": [],
                 "agenda_rejections": state.get("agenda_rejections", 0) + 1,
                 "rejection_reason": answer["reason"],
                 "decision": "reject",
@@ -151,6 +150,12 @@ class AgendaNodes(FlowNode):
             "rejection_reason": "",
             "decision": "",
         }
+
+
+def standing(agenda: Sequence[str]) -> list[Proposal]:
+    """The topics already on the agenda, as a proposal among the others."""
+    topics = [{"title": title, "why": "on the agenda"} for title in agenda]
+    return [Proposal(agent="moderator", topics=topics)] if topics else []
 
 
 def last_closed(state: State) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from virtual_agora import hitl
 from virtual_agora.flow.node import FlowNode, State, Update, decision
-from virtual_agora.flow.nodes_v13.agenda import last_closed, next_ballot
+from virtual_agora.flow.nodes_v13.agenda import last_closed, next_ballot, standing
 from virtual_agora.flow.polls import counts, poll_votes
 from virtual_agora.state.schema import Proposal
 from virtual_agora.voting.ballots import needed
@@ -62,14 +62,10 @@ class ContinuationNodes(FlowNode):
             for agent, change in heard
             if change.add
         ]
-        if not additions:
-            return asking.update(agenda=kept, proposals=[], agenda_change=False)
-        standing = Proposal(
-            agent="moderator", topics=[{"title": t, "why": "on the agenda"} for t in kept]
-        )
+        changed = additions or kept != remaining
         return asking.update(
             agenda=kept,
-            proposals=[*([standing] if kept else []), *additions],
+            proposals=[*standing(kept), *additions] if changed else [],
             agenda_change=False,
             agenda_rejections=0,
         )
