@@ -14,12 +14,13 @@ import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from virtual_agora.config.defaults import offline_panel
 from virtual_agora.config.models import Config
-from virtual_agora.events import CallFinished, CallStarted, Event, StepFinished
+from virtual_agora.events import CallFinished, CallRetried, CallStarted, Event, StepFinished
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Question
 
@@ -54,6 +55,7 @@ class Watch:
         self.calls = 0
         self.depth = 0
         self._answered_in_step: list[str] = []
+        self._asked_again: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
@@ -64,6 +66,8 @@ class Watch:
                 self.last = time.perf_counter()
                 self.calls += 1
                 self._answered_in_step.append(event.task)
+            case CallRetried():
+                self._asked_again[event.call_id] += 1
             case StepFinished():
                 self.depth += self._depth_of(event.node)
             case _:
@@ -71,9 +75,12 @@ class Watch:
 
     def _depth_of(self, node: str) -> int:
         asked, self._answered_in_step = self._answered_in_step, []
+        # Calls of a step that are asked again are so side by side, like the calls themselves.
+        again = max(self._asked_again.values(), default=0)
+        self._asked_again.clear()
         if node in ("synthesize_agenda", "final_considerations"):
-            return 1 if asked else 0
-        return DEPTHS.get(node, 0)
+            return (1 if asked else 0) + again
+        return DEPTHS.get(node, 0) + again
 
 
 def main() -> None:
@@ -94,9 +101,7 @@ def main() -> None:
             {
                 "topics": len(state["completed_topics"]),
                 "calls": sum(model["calls"] for model in used),
-                "asked_again": sum(model["repaired"] for model in used),
-                # An answer asked for again is one call more in the sequence.
-                "depth": watch.depth + sum(model["repaired"] for model in used),
+                "depth": watch.depth,
                 "span": watch.last - watch.first,
                 "prompt_chars": sum(model["prompt_chars"] for model in used),
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
