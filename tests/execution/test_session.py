@@ -127,6 +127,43 @@ def test_a_session_can_be_forked_at_any_step(agora, at):
     assert agora.run_leg(fork, default_answer).status == "complete"
 
 
+def history(agora, session):
+    """Every checkpoint and what is recorded after it, in order, without the session's id."""
+    found = list(agora._saver.list(thread(session)))[::-1]
+    for one in found:
+        assert one.checkpoint["channel_values"].pop("session_id") == session
+    return [(one.checkpoint, one.metadata, one.pending_writes) for one in found]
+
+
+def test_a_fork_is_the_past_to_the_letter_and_so_is_its_fork(agora):
+    session = begin(agora, topics=())
+    agora.run_leg(session, default_answer)
+    last = agora.steps(session)[-1].number
+    fork = agora.fork(session, last)
+    again = agora.fork(fork, last)
+    source = history(agora, session)[: last + 1]
+    assert history(agora, fork) == [*source[:-1], (*source[-1][:2], [])]
+    assert history(agora, again) == history(agora, fork)
+
+
+def test_a_fork_that_fails_in_the_middle_leaves_nothing(agora):
+    session = begin(agora)
+    agora.run_leg(session)
+    last = agora.steps(session)[-1].number
+    with agora._saver.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON checkpoints WHEN NEW.thread_id = 'half' "
+            "AND (SELECT count(*) FROM checkpoints WHERE thread_id = 'half') = 3 "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    with pytest.raises(StorageError, match="full"):
+        agora.fork(session, last, "half")
+    assert [info.session_id for info in agora.list_sessions()] == [session]
+    with agora._saver.cursor() as cursor:
+        cursor.execute("DROP TRIGGER full")
+    assert agora.run_leg(agora.fork(session, last, "half"), default_answer).status == "complete"
+
+
 def test_a_step_that_is_not_there_cannot_be_forked_at(agora):
     session = begin(agora)
     with pytest.raises(UsageError, match="has no step 99"):

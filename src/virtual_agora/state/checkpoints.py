@@ -125,29 +125,34 @@ def session_ids(saver: BaseCheckpointSaver[str]) -> list[str]:
         return [str(row[0]) for row in rows]
 
 
-def copy_history(
-    saver: BaseCheckpointSaver[str], source: str, checkpoint_id: str, target: str
-) -> None:
+def copy_history(saver: SqliteSaver, source: str, checkpoint_id: str, target: str) -> None:
     """Give session `target` the history of `source` up to a checkpoint, so that both live on alone.
 
     The whole line of ancestors is copied, because fields that grow are kept as what each step added. What
     was already answered for the step *after* the checkpoint stays behind: there the new session decides afresh.
+    The copy is made whole or not at all, and differs from its source in the session's id only.
     """
-    line: list[CheckpointTuple] = []
-    at: RunnableConfig | None = thread(source, checkpoint_id)
-    while at is not None and (found := saver.get_tuple(at)) is not None:
-        line.append(found)
-        at = found.parent_config
-    config = thread(target)
-    for position, found in enumerate(reversed(line), start=1):
-        checkpoint = found.checkpoint
-        if "session_id" in checkpoint["channel_values"]:
+    at: str | None = checkpoint_id
+    # The cursor commits even after an error; the connection, as a context of its own, undoes it before.
+    with saver.cursor() as cursor, cursor.connection:
+        while at is not None:
+            parent, type_, stored, metadata = cursor.execute(
+                "SELECT parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints "
+                "WHERE thread_id = ? AND checkpoint_ns = '' AND checkpoint_id = ?",
+                (source, at),
+            ).fetchone()
+            checkpoint = saver.serde.loads_typed((type_, stored))
             checkpoint["channel_values"]["session_id"] = target
-        config = saver.put(config, checkpoint, found.metadata, checkpoint["channel_versions"])
-        if position == len(line):
-            break
-        by_task: dict[str, list[tuple[str, object]]] = {}
-        for task_id, channel, value in found.pending_writes or ():
-            by_task.setdefault(task_id, []).append((channel, value))
-        for task_id, writes in by_task.items():
-            saver.put_writes(config, writes, task_id)
+            cursor.execute(
+                "INSERT INTO checkpoints (thread_id, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (target, at, parent, *saver.serde.dumps_typed(checkpoint), metadata),
+            )
+            if at != checkpoint_id:
+                cursor.execute(
+                    "INSERT INTO writes (thread_id, checkpoint_id, task_id, task_path, idx, channel, type, value) "
+                    "SELECT ?, checkpoint_id, task_id, task_path, idx, channel, type, value FROM writes "
+                    "WHERE thread_id = ? AND checkpoint_ns = '' AND checkpoint_id = ?",
+                    (target, source, at),
+                )
+            at = parent
