@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import Interrupt
 
 from virtual_agora.errors import NewerSessionError, SessionNotFoundError, StorageError
 from virtual_agora.state.schema import SCHEMA_VERSION
@@ -23,6 +24,7 @@ __all__ = [
     "session_ids",
     "storage_errors",
     "thread",
+    "unanswered",
 ]
 
 DATABASE = "sessions.sqlite3"
@@ -123,6 +125,24 @@ def session_ids(saver: BaseCheckpointSaver[str]) -> list[str]:
             "GROUP BY thread_id ORDER BY max(checkpoint_id) DESC"
         )
         return [str(row[0]) for row in rows]
+
+
+def unanswered(found: CheckpointTuple) -> list[Interrupt]:
+    """The questions asked after a checkpoint, without those whose answer is saved while their step is not finished.
+
+    A question asked in a task is recorded for the task and for the step around it; it is answered when either
+    has come to its end.
+    """
+    writes = found.pending_writes or []
+    finished = {task_id for task_id, channel, _ in writes if channel not in WRITES_IDX_MAP}
+    asked = [
+        (task_id, question)
+        for task_id, channel, questions in writes
+        if channel == "__interrupt__"
+        for question in questions
+    ]
+    answered = {question.id for task_id, question in asked if task_id in finished}
+    return list({q.id: q for _, q in asked if q.id not in answered}.values())
 
 
 def copy_history(saver: SqliteSaver, source: str, checkpoint_id: str, target: str) -> None:
