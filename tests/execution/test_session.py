@@ -24,9 +24,12 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.events import (
+    CallFinished,
     CallStarted,
+    QuestionAsked,
     SessionFinished,
     SessionStarted,
+    StepFinished,
 )
 from virtual_agora.execution.session import Agora
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
@@ -108,6 +111,43 @@ def test_listeners_and_log_are_told_the_same_without_tokens_in_the_log(agora):
     assert isinstance(events[-1], SessionFinished)
     path = agora.data_dir / "logs" / f"{session}.jsonl"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("moment", "gone"),
+    [
+        (SessionStarted, BrokenPipeError(32, "Broken pipe")),
+        (CallStarted, sqlite3.OperationalError("no such table: events")),
+        (CallFinished, SystemExit(1)),
+        (StepFinished, BrokenPipeError(32, "Broken pipe")),
+        (QuestionAsked, BrokenPipeError(32, "Broken pipe")),
+        (SessionFinished, BrokenPipeError(32, "Broken pipe")),
+    ],
+)
+def test_a_listener_that_breaks_ends_the_run_with_its_own_error(agora, moment, gone):
+    session = begin(agora, topics=())
+
+    def listener(event):
+        if isinstance(event, moment):
+            raise gone
+
+    with pytest.raises(type(gone)) as raised:
+        agora.run_leg(session, default_answer, listener=listener)
+    assert raised.value is gone
+    assert agora.run_leg(session, default_answer).status == "complete"
+    finished = [line["event"] for line in log(agora, session)].count("CallFinished")
+    assert finished == agora.list_sessions()[0].calls > 20
+
+
+def test_an_answerer_that_breaks_leaves_the_question_waiting(agora):
+    session = begin(agora)
+
+    def answer(question):
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        agora.run_leg(session, answer)
+    assert agora.list_sessions()[0].waiting_for == "periodic_stop"
 
 
 def test_the_list_says_where_each_session_stands(agora):

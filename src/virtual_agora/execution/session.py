@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import format_exception
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from filelock import FileLock, Timeout
 from langgraph.runtime import RunControl
@@ -125,7 +125,8 @@ class Agora:
         """Run to the end, or to the first question that `answer` leaves unanswered, and return.
 
         `control.request_drain()`, from a signal handler or another thread, ends the run once the calls in
-        flight are answered and saved.
+        flight are answered and saved. When `listener` or `answer` raises, the run ends in the same way, and
+        then their error goes on to the caller.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -133,12 +134,14 @@ class Agora:
             GraphDrained: `control` asked for it.
             NodeExecutionError: a step failed; everything before it is saved.
         """
-        with self._lock(session_id), storage_errors(self.data_dir):
+        control = control or RunControl()
+        company = _Company(listener, answer, control)
+        with company, self._lock(session_id), storage_errors(self.data_dir):
             flow = self._flow(session_id, control)
             with SessionLog(self.data_dir / "logs", session_id, self._clock) as log:
-                flow.listener = _both(log, listener)
+                flow.listener = _both(log, company.tell)
                 try:
-                    return _run(flow, session_id, answer)
+                    return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:
                     # The user is told in one sentence; whoever mends the bug needs the rest.
                     log.write("NodeFailed", {"node": error.node, "trace": format_exception(error)})
@@ -277,13 +280,53 @@ def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) ->
     return Leg("complete", None, folder)
 
 
-def _both(log: Listener, listener: Listener | None) -> Listener:
-    if listener is None:
-        return log
-    told: Listener = listener
-
+def _both(one: Listener, other: Listener) -> Listener:
     def tell(event: Event) -> None:
-        log(event)
-        told(event)
+        one(event)
+        other(event)
 
     return tell
+
+
+class _Company:
+    """The listener and the answerer of a run, which ends when one of them raises; its error leaves the context.
+
+    Raised right through the graph, the error would lose what the calls in flight bring, and pass for one of the
+    session's own.
+    """
+
+    def __init__(
+        self, listener: Listener | None, answer: Answerer | None, control: RunControl
+    ) -> None:
+        self._listener = listener
+        self._answer = answer
+        self._control = control
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def tell(self, event: Event) -> None:
+        """Pass `event` on to the listener."""
+        if self._listener is not None and self._error is None:
+            with self._parting():
+                self._listener(event)
+
+    def ask(self, question: Question) -> Any:
+        """The answerer's answer; None once there is nobody to ask."""
+        if self._answer is not None and self._error is None:
+            with self._parting():
+                return self._answer(question)
+        return None
+
+    @contextmanager
+    def _parting(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:  # rich ends the program when nobody reads its output
+            self._error = error
+            self._control.request_drain("the listener or the answerer failed")
