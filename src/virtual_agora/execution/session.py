@@ -327,6 +327,6 @@ class _Company:
     def _parting(self) -> Iterator[None]:
         try:
             yield
-        except BaseException as error:  # rich ends the program when nobody reads its output
+        except BaseException as error:  # whatever it is, the calls in flight come first
             self._error = error
             self._control.request_drain("the listener or the answerer failed")
