@@ -104,7 +104,7 @@ def show(chosen: Namespace) -> int:
         if chosen.json:
             sys.stdout.write(session_json(state))
             return Exit.DONE
-        make_console().print(show_session(state, agora.question(chosen.session)))
+        make_console().print(show_session(state, agora.info(chosen.session)))
     return Exit.DONE
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import sqlite3
 import stat
+import threading
 
 import pytest
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
 from tests.conftest import THEME, TestClock, answers, offline_config
+from tests.support.wire import Wire
 
+from virtual_agora.config.models import Config
 from virtual_agora.errors import (
     NewerSessionError,
     SessionLockedError,
@@ -17,8 +23,16 @@ from virtual_agora.errors import (
     StorageError,
     UsageError,
 )
-from virtual_agora.events import SessionFinished, SessionStarted
+from virtual_agora.events import (
+    CallFinished,
+    CallStarted,
+    QuestionAsked,
+    SessionFinished,
+    SessionStarted,
+    StepFinished,
+)
 from virtual_agora.execution.session import Agora
+from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.hitl import default_answer
 from virtual_agora.state.checkpoints import DATABASE, thread
 from virtual_agora.state.schema import SCHEMA_VERSION
@@ -32,10 +46,26 @@ def agora(tmp_path):
         yield agora
 
 
-def begin(agora, *, session_id="s", **values):
+def begin(agora, *, session_id="s", config=None, **values):
     values = {"theme": THEME, "topics": TOPICS, **values}
     reports = agora.data_dir.parent / "reports"
-    return agora.create(offline_config(), reports_dir=reports, session_id=session_id, **values)
+    config = config or offline_config()
+    return agora.create(config, reports_dir=reports, session_id=session_id, **values)
+
+
+def log(agora, session):
+    path = agora.data_dir / "logs" / f"{session}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def stop_when(control, fits):
+    """A listener that asks for the end when an event fits."""
+
+    def listener(event):
+        if fits(event):
+            control.request_drain()
+
+    return listener
 
 
 def test_a_leg_runs_to_the_first_question_and_the_next_leg_goes_on(agora):
@@ -75,13 +105,49 @@ def test_listeners_and_log_are_told_the_same_without_tokens_in_the_log(agora):
     session = begin(agora)
     events = []
     agora.run_leg(session, default_answer, listener=events.append)
-    log = agora.data_dir / "logs" / f"{session}.jsonl"
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
     told = [type(event).__name__ for event in events if type(event).__name__ != "Token"]
-    assert [line["event"] for line in lines] == told
+    assert [line["event"] for line in log(agora, session)] == told
     assert isinstance(events[0], SessionStarted)
     assert isinstance(events[-1], SessionFinished)
-    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    path = agora.data_dir / "logs" / f"{session}.jsonl"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("moment", "gone"),
+    [
+        (SessionStarted, BrokenPipeError(32, "Broken pipe")),
+        (CallStarted, sqlite3.OperationalError("no such table: events")),
+        (CallFinished, SystemExit(1)),
+        (StepFinished, BrokenPipeError(32, "Broken pipe")),
+        (QuestionAsked, BrokenPipeError(32, "Broken pipe")),
+        (SessionFinished, BrokenPipeError(32, "Broken pipe")),
+    ],
+)
+def test_a_listener_that_breaks_ends_the_run_with_its_own_error(agora, moment, gone):
+    session = begin(agora, topics=())
+
+    def listener(event):
+        if isinstance(event, moment):
+            raise gone
+
+    with pytest.raises(type(gone)) as raised:
+        agora.run_leg(session, default_answer, listener=listener)
+    assert raised.value is gone
+    assert agora.run_leg(session, default_answer).status == "complete"
+    finished = [line["event"] for line in log(agora, session)].count("CallFinished")
+    assert finished == agora.list_sessions()[0].calls > 20
+
+
+def test_an_answerer_that_breaks_leaves_the_question_waiting(agora):
+    session = begin(agora)
+
+    def answer(question):
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output"):
+        agora.run_leg(session, answer)
+    assert agora.list_sessions()[0].waiting_for == "periodic_stop"
 
 
 def test_the_list_says_where_each_session_stands(agora):
@@ -102,6 +168,53 @@ def test_the_list_says_where_each_session_stands(agora):
     assert listed["begun"].theme == THEME
 
 
+def test_a_session_that_cannot_be_read_leaves_the_others_listed(agora):
+    for name in ("whole", "damaged", "later"):
+        begin(agora, session_id=name)
+    of_a_later_release(agora, "later")
+    with agora._saver.cursor() as cursor:
+        cursor.execute("UPDATE checkpoints SET checkpoint = x'ff00' WHERE thread_id = 'damaged'")
+    assert {info.session_id: info.status for info in agora.list_sessions()} == {
+        "later": "newer",
+        "damaged": "unreadable",
+        "whole": "interrupted",
+    }
+
+
+def test_a_session_stands_in_the_round_that_is_under_way(agora):
+    session = begin(agora, config=offline_config(participation="start_of_round"))
+    agora.run_leg(session, answers(user_turn=["continue", None]))
+    assert agora.question(session)["current_round"] == agora.list_sessions()[0].round == 2
+    control = RunControl()
+    speaking = stop_when(control, lambda e: isinstance(e, CallStarted) and e.task == "statement")
+    with pytest.raises(GraphDrained):
+        agora.run_leg(session, default_answer, listener=speaking, control=control)
+    assert [(info.status, info.round) for info in agora.list_sessions()] == [("interrupted", 2)]
+    agora.run_leg(session, default_answer)
+    steps = [(step.node, step.round) for step in agora.steps(session)]
+    for node in ("user_turn", "discussion_round", "round_summarization"):
+        assert [round_ for name, round_ in steps if name == node] == [1, 2, 3]
+    assert steps[-1] == ("multi_file_output", 0)
+
+
+def test_a_question_that_is_answered_waits_no_more_when_its_step_breaks_off(agora, tmp_path):
+    with Wire(tmp_path / "requests.jsonl") as wire:
+        at = {"provider": "openai_compatible", "base_url": wire.base_url}
+        good, refused = ({**at, "model": name} for name in ("good", "refuses-key"))
+        roles = dict.fromkeys(("moderator", "summarizer", "report_writer"), good)
+        panel = {"agents": [good, refused, good], **roles, "session": {"seed": 1}}
+        session = begin(agora, config=Config.model_validate(panel))
+        agora.run_leg(session)
+        assert agora.list_sessions()[0].waiting_for == "provider_failure"
+        control = RunControl()
+        new = {"action": "replace_model", **at, "model": "new"}
+        calling = stop_when(control, lambda e: isinstance(e, CallStarted) and "new" in e.model)
+        with pytest.raises(GraphDrained):
+            agora.run_leg(session, answers(provider_failure=new), listener=calling, control=control)
+    assert agora.list_sessions()[0].status == "interrupted"
+    assert agora.question(session) is None
+
+
 def test_a_fork_shares_the_past_and_lives_on_alone(agora):
     session = begin(agora, topics=())
     agora.run_leg(session, answers(agenda_approval={"action": "reorder", "order": [1]}))
@@ -117,14 +230,59 @@ def test_a_fork_shares_the_past_and_lives_on_alone(agora):
     assert agora.snapshot(fork)["vote_history"][:4] == original["vote_history"][:4]
 
 
-@pytest.mark.parametrize("at", range(0, 24, 3))
-def test_a_session_can_be_forked_at_any_step(agora, at):
-    session = begin(agora)
+def test_a_session_can_be_forked_at_any_step(agora):
+    config = offline_config(min_rounds=1, max_rounds=1)
+    session = begin(agora, config=config)
     agora.run_leg(session, default_answer)
-    steps = agora.steps(session)
-    chosen = steps[at % len(steps)]
-    fork = agora.fork(session, chosen.number, f"fork-{at}")
-    assert agora.run_leg(fork, default_answer).status == "complete"
+    graph = VirtualAgoraV13Flow(config, checkpointer=agora._saver).graph
+    history = list(graph.get_state_history(thread(session)))
+    forked = []
+    for step in agora.steps(session):
+        fork = agora.fork(session, step.number)
+        source = graph.get_state(thread(session, step.checkpoint_id)).values
+        assert agora.snapshot(fork) == {**source, "session_id": fork}, step.node
+        assert agora.run_leg(fork, default_answer).status == "complete", step.node
+        forked.append(step.node)
+    assert forked == [
+        " + ".join(task.name for task in state.tasks) for state in reversed(history[1:])
+    ]
+
+
+def history(agora, session):
+    """Every checkpoint and what is recorded after it, in order, without the session's id."""
+    found = list(agora._saver.list(thread(session)))[::-1]
+    for one in found:
+        assert one.checkpoint["channel_values"].pop("session_id") == session
+    return [(one.checkpoint, one.metadata, one.pending_writes) for one in found]
+
+
+def test_a_fork_is_the_past_to_the_letter_and_so_is_its_fork(agora):
+    session = begin(agora, topics=())
+    agora.run_leg(session, default_answer)
+    last = agora.steps(session)[-1].number
+    fork = agora.fork(session, last)
+    again = agora.fork(fork, last)
+    source = history(agora, session)[: last + 1]
+    assert history(agora, fork) == [*source[:-1], (*source[-1][:2], [])]
+    assert history(agora, again) == history(agora, fork)
+
+
+def test_a_fork_that_fails_in_the_middle_leaves_nothing(agora):
+    session = begin(agora)
+    agora.run_leg(session)
+    last = agora.steps(session)[-1].number
+    with agora._saver.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON checkpoints WHEN NEW.thread_id = 'half' "
+            "AND (SELECT count(*) FROM checkpoints WHERE thread_id = 'half') = 3 "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    with pytest.raises(StorageError, match="full"):
+        agora.fork(session, last, "half")
+    assert [info.session_id for info in agora.list_sessions()] == [session]
+    with agora._saver.cursor() as cursor:
+        cursor.execute("DROP TRIGGER full")
+    assert agora.run_leg(agora.fork(session, last, "half"), default_answer).status == "complete"
 
 
 def test_a_step_that_is_not_there_cannot_be_forked_at(agora):
@@ -140,6 +298,39 @@ def test_names_are_checked_and_taken_once(agora):
     for name in ("", "../escape", "a/b", "-x", "x" * 65, "a\nb"):
         with pytest.raises(UsageError, match="cannot be the name"):
             begin(agora, session_id=name)
+
+
+class MeetingClock(TestClock):
+    """A clock at which two that begin a session at once wait for each other."""
+
+    def __init__(self):
+        super().__init__()
+        self.both = threading.Barrier(2, timeout=30)
+
+    def timestamp(self):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            self.both.wait()
+        return super().timestamp()
+
+
+def test_of_two_that_take_a_name_at_once_one_gets_it(tmp_path):
+    clock = MeetingClock()
+    got = []
+
+    def take():
+        with Agora(tmp_path / "data", clock=clock) as agora:
+            try:
+                got.append(begin(agora))
+            except UsageError as error:
+                got.append(error.message)
+                clock.both.abort()
+
+    threads = [threading.Thread(target=take) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert sorted(got) == ["There is already a session “s”.", "s"]
 
 
 def test_an_unknown_session_is_said_with_the_known_ones(agora):
@@ -177,14 +368,18 @@ def test_a_session_another_process_runs_is_refused(agora):
     assert agora.snapshot(session)["status"] == "complete"
 
 
-def test_a_session_of_a_later_release_is_left_alone(agora):
-    session = begin(agora)
+def of_a_later_release(agora, session):
     stored = agora._saver.get_tuple(thread(session))
     values = stored.checkpoint["channel_values"]
     values["schema_version"] = SCHEMA_VERSION + 1
     agora._saver.put(
         thread(session), stored.checkpoint, stored.metadata, stored.checkpoint["channel_versions"]
     )
+
+
+def test_a_session_of_a_later_release_is_left_alone(agora):
+    session = begin(agora)
+    of_a_later_release(agora, session)
     with pytest.raises(NewerSessionError, match="later release"):
         agora.run_leg(session)
 

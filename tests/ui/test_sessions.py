@@ -5,7 +5,6 @@ from typing import Any
 
 from tests.ui.script import AGENTS, TOPICS, drawn, usage, vote
 from virtual_agora.execution.session import SessionInfo, Step
-from virtual_agora.hitl import user_turn
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
 
 THEME = "Shall the buses be free?"
@@ -13,7 +12,7 @@ THEME = "Shall the buses be free?"
 
 def info(name: str, status: Any, waiting_for: str = "", cost: float | None = 0.5) -> SessionInfo:
     return SessionInfo(
-        name, THEME, status, 2, TOPICS[0], 3, "2026-01-01T00:00:00+00:00", "2026-01-02T12:30:00+00:00", 41, cost, waiting_for
+        name, status, THEME, 2, TOPICS[0], 3, "2026-01-01T00:00:00+00:00", "2026-01-02T12:30:00+00:00", 41, cost, waiting_for
     )  # fmt: skip
 
 
@@ -49,6 +48,14 @@ def test_sessions_say_where_they_stand() -> None:
     assert "round" not in heron
 
 
+def test_a_session_that_cannot_be_read_says_why() -> None:
+    rows = [SessionInfo("otter", "newer"), SessionInfo("beaver", "unreadable")]
+    text = drawn(sessions_table(rows), width=160)
+    otter, beaver = map(str.split, text.splitlines()[1:])
+    assert " ".join(otter) == "otter saved by a later release: update virtual-agora"
+    assert " ".join(beaver) == "beaver damaged: it cannot be read"
+
+
 def test_a_narrow_terminal_cuts_nothing_off() -> None:
     text = "".join(
         drawn(
@@ -64,15 +71,15 @@ def test_no_sessions_at_all() -> None:
 
 
 def test_a_session_is_summed_up_with_the_way_on() -> None:
-    text = drawn(show_session(STATE, user_turn(TOPICS[1], 3, "start_of_round")))
+    text = drawn(show_session(STATE, info("otter", "waiting", "user_turn")))
     for said in (
         "Session otter",
         THEME,
         "DEMO: scripted text, no model was used",
         "waiting for your turn to speak",
-        "Phase 2 Discussion · topic 2 of 3 · round 2",
+        "Phase 2 Discussion · topic 2 of 3 · round 3",
         "✓ Who pays for it (3 rounds, concluded by vote)",
-        "▶ What it does to traffic (round 2)",
+        "▶ What it does to traffic (round 3)",
         "· Who rides at night",
         "Agenda: 3 ballots",
         "Conclude “Who pays for it”, round 1: 1 yes, 1 no, 1 abstained",
@@ -87,7 +94,8 @@ def test_a_session_is_summed_up_with_the_way_on() -> None:
 def test_a_complete_session_has_nothing_to_go_on_with() -> None:
     text = drawn(
         show_session(
-            {**STATE, "status": "complete", "current_topic": "", "completed_topics": TOPICS[:2]}
+            {**STATE, "status": "complete", "current_topic": "", "completed_topics": TOPICS[:2]},
+            info("otter", "complete"),
         )
     )
     assert "complete" in text
@@ -96,7 +104,12 @@ def test_a_complete_session_has_nothing_to_go_on_with() -> None:
 
 
 def test_a_session_that_has_only_begun() -> None:
-    text = drawn(show_session({"session_id": "new", "config": CONFIG, "reports_dir": "/r"}))
+    text = drawn(
+        show_session(
+            {"session_id": "new", "config": CONFIG, "reports_dir": "/r"},
+            SessionInfo("new", "interrupted"),
+        )
+    )
     assert "The theme is still open." in text
     assert "interrupted" in text
     assert "Votes" not in text

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import format_exception
 from typing import Any, Literal, Self
 
 from filelock import FileLock, Timeout
-from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.runtime import RunControl
 
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import Config
-from virtual_agora.errors import NodeExecutionError, SessionLockedError, UsageError
+from virtual_agora.errors import (
+    NewerSessionError,
+    NodeExecutionError,
+    SessionLockedError,
+    StorageError,
+    UsageError,
+)
 from virtual_agora.events import Event, Listener, SessionFinished, SessionStarted
 from virtual_agora.execution.log import SessionLog
+from virtual_agora.execution.standing import SessionInfo, Step, next_step, standing
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.files import reports_folder
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
@@ -31,16 +37,14 @@ from virtual_agora.state.checkpoints import (
     session_ids,
     storage_errors,
     thread,
+    unanswered,
 )
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
 
 __all__ = ["Agora", "Leg", "SessionInfo", "Step", "check_session_name"]
 
-Status = Literal["complete", "waiting", "interrupted"]
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_BRANCH = "branch:to:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +54,6 @@ class Leg:
     status: Literal["complete", "waiting"]
     question: Question | None
     reports: Path
-
-
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
-    """A session in one line. `cost` is in US dollars, None where a price is unknown."""
-
-    session_id: str
-    theme: str
-    status: Status
-    phase: int
-    topic: str
-    round: int
-    started: str
-    updated: str
-    calls: int
-    cost: float | None
-    waiting_for: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A point of a session to fork from: just before `node` runs."""
-
-    number: int
-    checkpoint_id: str
-    node: str
-    phase: int
-    topic: str
-    round: int
 
 
 def check_session_name(name: str) -> str:
@@ -126,11 +101,6 @@ class Agora:
         Raises:
             UsageError: the name is taken or cannot be one.
         """
-        if session_id is not None and self._saver.get_tuple(thread(check_session_name(session_id))):
-            raise UsageError(
-                f"There is already a session “{session_id}”.",
-                hint=f"Choose another name, or go on with it: virtual-agora resume {session_id}",
-            )
         flow = VirtualAgoraV13Flow(
             config,
             checkpointer=self._saver,
@@ -138,7 +108,9 @@ class Agora:
             reports_dir=reports_dir,
             seed=seed,
         )
-        with storage_errors(self.data_dir):
+        # A name made up here is like no other.
+        name = nullcontext() if session_id is None else self._new(session_id)
+        with storage_errors(self.data_dir), name:
             return flow.create_session(
                 theme, topics=topics, documents=documents, session_id=session_id
             )
@@ -154,7 +126,8 @@ class Agora:
         """Run to the end, or to the first question that `answer` leaves unanswered, and return.
 
         `control.request_drain()`, from a signal handler or another thread, ends the run once the calls in
-        flight are answered and saved.
+        flight are answered and saved. When `listener` or `answer` raises, the run ends in the same way, and
+        then their error goes on to the caller.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -162,12 +135,14 @@ class Agora:
             GraphDrained: `control` asked for it.
             NodeExecutionError: a step failed; everything before it is saved.
         """
-        with self._lock(session_id), storage_errors(self.data_dir):
+        control = control or RunControl()
+        company = _Company(listener, answer, control)
+        with company, self._lock(session_id), storage_errors(self.data_dir):
             flow = self._flow(session_id, control)
             with SessionLog(self.data_dir / "logs", session_id, self._clock) as log:
-                flow.listener = _both(log, listener)
+                flow.listener = _both(log, company.tell)
                 try:
-                    return _run(flow, session_id, answer)
+                    return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:
                     # The user is told in one sentence; whoever mends the bug needs the rest.
                     log.write("NodeFailed", {"node": error.node, "trace": format_exception(error)})
@@ -183,20 +158,36 @@ class Agora:
     def question(self, session_id: str) -> Question | None:
         """The question the session waits with, if it does."""
         with storage_errors(self.data_dir):
-            waiting = self._flow(session_id).graph.get_state(thread(session_id)).interrupts
+            waiting = unanswered(latest(self._saver, session_id))
             return waiting[0].value if waiting else None
+
+    def info(self, session_id: str) -> SessionInfo:
+        """Where the session stands."""
+        with storage_errors(self.data_dir):
+            return standing(session_id, latest(self._saver, session_id))
 
     def list_sessions(self) -> list[SessionInfo]:
         """Every session, the latest first."""
         with storage_errors(self.data_dir):
-            return [_info(name, latest(self._saver, name)) for name in session_ids(self._saver)]
+            return [self._listed(name) for name in session_ids(self._saver)]
+
+    def _listed(self, session_id: str) -> SessionInfo:
+        try:
+            return self.info(session_id)
+        except NewerSessionError:
+            return SessionInfo(session_id, "newer")
+        except StorageError:
+            raise
+        except Exception:  # whatever is wrong with this one, the others can be listed
+            return SessionInfo(session_id, "unreadable")
 
     def steps(self, session_id: str) -> list[Step]:
         """The points from which the session can be forked, in order."""
         with storage_errors(self.data_dir):
             latest(self._saver, session_id)
             history = list(self._saver.list(thread(session_id)))
-        return [_step(n, found) for n, found in enumerate(reversed(history)) if _next_nodes(found)]
+        steps = [next_step(number, found) for number, found in enumerate(reversed(history))]
+        return [step for step in steps if step is not None]
 
     def fork(self, session_id: str, at: int, new_id: str | None = None) -> str:
         """A new session with everything that came before step `at`, which decides afresh from there.
@@ -210,11 +201,10 @@ class Agora:
                 f"Session “{session_id}” has no step {at}.",
                 hint=f"Its steps: virtual-agora show {session_id} --steps",
             )
-        target = check_session_name(new_id or self._free_name(f"{session_id}-fork"))
-        if self._saver.get_tuple(thread(target)):
-            raise UsageError(f"There is already a session “{target}”.", hint="Choose another name.")
-        with self._lock(target), storage_errors(self.data_dir):
-            copy_history(self._saver, session_id, steps[at].checkpoint_id, target)
+        with storage_errors(self.data_dir):
+            target = new_id or self._free_name(f"{session_id}-fork")
+            with self._new(target):
+                copy_history(self._saver, session_id, steps[at].checkpoint_id, target)
         return target
 
     def _free_name(self, base: str) -> str:
@@ -233,6 +223,22 @@ class Agora:
             seed=values["seed"],
             control=control,
         )
+
+    @contextmanager
+    def _new(self, name: str) -> Iterator[None]:
+        """Hold the name of a session that is about to begin: of several that want it, one gets it."""
+        taken = UsageError(
+            f"There is already a session “{name}”.",
+            hint=f"Choose another name, or go on with it: virtual-agora resume {name}",
+        )
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._lock(name))
+            except SessionLockedError:
+                raise taken from None
+            if self._saver.get_tuple(thread(name)):
+                raise taken
+            yield
 
     @contextmanager
     def _lock(self, session_id: str) -> Iterator[None]:
@@ -275,57 +281,53 @@ def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) ->
     return Leg("complete", None, folder)
 
 
-def _both(log: Listener, listener: Listener | None) -> Listener:
-    if listener is None:
-        return log
-    told: Listener = listener
-
+def _both(one: Listener, other: Listener) -> Listener:
     def tell(event: Event) -> None:
-        log(event)
-        told(event)
+        one(event)
+        other(event)
 
     return tell
 
 
-def _info(session_id: str, found: CheckpointTuple) -> SessionInfo:
-    values = found.checkpoint["channel_values"]
-    questions = [
-        interrupt.value
-        for _, channel, written in found.pending_writes or ()
-        if channel == "__interrupt__"
-        for interrupt in written
-    ]
-    complete = values.get("status") == "complete"
-    usage = values.get("usage", {}).values()
-    costs = [used["cost"] for used in usage]
-    return SessionInfo(
-        session_id=session_id,
-        theme=values.get("main_topic", ""),
-        status="complete" if complete else "waiting" if questions else "interrupted",
-        phase=values.get("current_phase", 0),
-        topic=values.get("current_topic", ""),
-        round=values.get("current_round", 0),
-        started=values.get("start_time", ""),
-        updated=found.checkpoint["ts"],
-        calls=sum(used["calls"] for used in usage),
-        cost=None if None in costs else sum(cost or 0.0 for cost in costs),
-        waiting_for=questions[0]["type"] if questions else "",
-    )
+class _Company:
+    """The listener and the answerer of a run, which ends when one of them raises; its error leaves the context.
 
+    Raised right through the graph, the error would lose what the calls in flight bring, and pass for one of the
+    session's own.
+    """
 
-def _step(number: int, found: CheckpointTuple) -> Step:
-    values: Mapping[str, Any] = found.checkpoint["channel_values"]
-    return Step(
-        number=number,
-        checkpoint_id=found.checkpoint["id"],
-        node=" + ".join(_next_nodes(found)),
-        phase=values.get("current_phase", 0),
-        topic=values.get("current_topic", ""),
-        round=values.get("current_round", 0),
-    )
+    def __init__(
+        self, listener: Listener | None, answer: Answerer | None, control: RunControl
+    ) -> None:
+        self._listener = listener
+        self._answer = answer
+        self._control = control
+        self._error: BaseException | None = None
 
+    def __enter__(self) -> Self:
+        return self
 
-def _next_nodes(found: CheckpointTuple) -> list[str]:
-    """The steps that run next after a checkpoint, as its triggers say."""
-    values = found.checkpoint["channel_values"]
-    return [name.removeprefix(_BRANCH) for name in values if name.startswith(_BRANCH)]
+    def __exit__(self, *_: object) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def tell(self, event: Event) -> None:
+        """Pass `event` on to the listener."""
+        if self._listener is not None and self._error is None:
+            with self._parting():
+                self._listener(event)
+
+    def ask(self, question: Question) -> Any:
+        """The answerer's answer; None once there is nobody to ask."""
+        if self._answer is not None and self._error is None:
+            with self._parting():
+                return self._answer(question)
+        return None
+
+    @contextmanager
+    def _parting(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:  # whatever it is, the calls in flight come first
+            self._error = error
+            self._control.request_drain("the listener or the answerer failed")

@@ -34,7 +34,7 @@ from virtual_agora.flow.nodes_v13.opening import OpeningNodes
 from virtual_agora.flow.nodes_v13.reporting import ReportNodes
 from virtual_agora.hitl import check_answer
 from virtual_agora.prompts import Prompts
-from virtual_agora.state.checkpoints import SessionSaver
+from virtual_agora.state.checkpoints import SessionSaver, unanswered
 from virtual_agora.state.manager import StateManager
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
 
@@ -305,19 +305,11 @@ class VirtualAgoraV13Flow:
             yield {step.node: step.update}
 
     def _waiting(self, snapshot: StateSnapshot, config: RunnableConfig) -> list[Interrupt]:
-        """The questions that wait, without those whose answer is saved while their step is not finished."""
-        if not snapshot.interrupts:
-            return []
+        """The questions that wait for an answer."""
         saved = self.checkpointer.get_tuple(config)
-        writes = (saved.pending_writes if saved else None) or []
-        answered = {task_id for task_id, channel, _ in writes if channel == "__return__"}
-        settled = {
-            question.id
-            for task_id, channel, value in writes
-            if channel == "__interrupt__" and task_id in answered
-            for question in value
-        }
-        return [question for question in snapshot.interrupts if question.id not in settled]
+        waiting = unanswered(saved) if saved else []
+        # A step that this release does not have asks nothing.
+        return [question for question in waiting if question in snapshot.interrupts]
 
     def _check_saved(self, session_id: str) -> None:
         """StorageError if something of the session could not be saved."""

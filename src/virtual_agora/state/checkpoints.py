@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.types import Interrupt
 
 from virtual_agora.errors import NewerSessionError, SessionNotFoundError, StorageError
 from virtual_agora.state.schema import SCHEMA_VERSION
@@ -25,6 +26,7 @@ __all__ = [
     "session_ids",
     "storage_errors",
     "thread",
+    "unanswered",
 ]
 
 DATABASE = "sessions.sqlite3"
@@ -160,29 +162,52 @@ def session_ids(saver: BaseCheckpointSaver[str]) -> list[str]:
         return [str(row[0]) for row in rows]
 
 
-def copy_history(
-    saver: BaseCheckpointSaver[str], source: str, checkpoint_id: str, target: str
-) -> None:
+def unanswered(found: CheckpointTuple) -> list[Interrupt]:
+    """The questions asked after a checkpoint, without those whose answer is saved while their step is not finished.
+
+    A question asked in a task is recorded for the task and for the step around it; it is answered when either
+    has come to its end.
+    """
+    writes = found.pending_writes or []
+    finished = {task_id for task_id, channel, _ in writes if channel not in WRITES_IDX_MAP}
+    asked = [
+        (task_id, question)
+        for task_id, channel, questions in writes
+        if channel == "__interrupt__"
+        for question in questions
+    ]
+    answered = {question.id for task_id, question in asked if task_id in finished}
+    return list({q.id: q for _, q in asked if q.id not in answered}.values())
+
+
+def copy_history(saver: SqliteSaver, source: str, checkpoint_id: str, target: str) -> None:
     """Give session `target` the history of `source` up to a checkpoint, so that both live on alone.
 
     The whole line of ancestors is copied, because fields that grow are kept as what each step added. What
     was already answered for the step *after* the checkpoint stays behind: there the new session decides afresh.
+    The copy is made whole or not at all, and differs from its source in the session's id only.
     """
-    line: list[CheckpointTuple] = []
-    at: RunnableConfig | None = thread(source, checkpoint_id)
-    while at is not None and (found := saver.get_tuple(at)) is not None:
-        line.append(found)
-        at = found.parent_config
-    config = thread(target)
-    for position, found in enumerate(reversed(line), start=1):
-        checkpoint = found.checkpoint
-        if "session_id" in checkpoint["channel_values"]:
+    at: str | None = checkpoint_id
+    # The cursor commits even after an error; the connection, as a context of its own, undoes it before.
+    with saver.cursor() as cursor, cursor.connection:
+        while at is not None:
+            parent, type_, stored, metadata = cursor.execute(
+                "SELECT parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints "
+                "WHERE thread_id = ? AND checkpoint_ns = '' AND checkpoint_id = ?",
+                (source, at),
+            ).fetchone()
+            checkpoint = saver.serde.loads_typed((type_, stored))
             checkpoint["channel_values"]["session_id"] = target
-        config = saver.put(config, checkpoint, found.metadata, checkpoint["channel_versions"])
-        if position == len(line):
-            break
-        by_task: dict[str, list[tuple[str, object]]] = {}
-        for task_id, channel, value in found.pending_writes or ():
-            by_task.setdefault(task_id, []).append((channel, value))
-        for task_id, writes in by_task.items():
-            saver.put_writes(config, writes, task_id)
+            cursor.execute(
+                "INSERT INTO checkpoints (thread_id, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (target, at, parent, *saver.serde.dumps_typed(checkpoint), metadata),
+            )
+            if at != checkpoint_id:
+                cursor.execute(
+                    "INSERT INTO writes (thread_id, checkpoint_id, task_id, task_path, idx, channel, type, value) "
+                    "SELECT ?, checkpoint_id, task_id, task_path, idx, channel, type, value FROM writes "
+                    "WHERE thread_id = ? AND checkpoint_ns = '' AND checkpoint_id = ?",
+                    (target, source, at),
+                )
+            at = parent

@@ -11,8 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from virtual_agora.execution.session import SessionInfo, Step
-from virtual_agora.hitl import Question
+from virtual_agora.execution.standing import SessionInfo, Step
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Heading, Palette, Prose, note
@@ -22,7 +21,7 @@ from virtual_agora.ui.text import count, money, one_line, tokens
 
 __all__ = ["sessions_table", "show_session", "steps_table"]
 
-_STATUS = {"complete": "green", "waiting": "magenta", "interrupted": "yellow"}
+_STATUS = {"complete": "green", "waiting": "magenta", "interrupted": "yellow", "unreadable": "red"}
 _QUESTIONS = {
     "theme_request": "for a theme",
     "agenda_approval": "for your word on the agenda",
@@ -41,26 +40,24 @@ def sessions_table(rows: Sequence[SessionInfo]) -> RenderableType:
     table = _table("Session", "Stands at", "Last step", "Calls", "Cost", "Theme")
     table.columns[0].no_wrap = True  # it is there to be copied
     for row in rows:
-        stands = Text(_status(row.status, row.waiting_for), _STATUS.get(row.status, ""))
-        if row.status != "complete":
+        stands = Text(_status(row), _STATUS.get(row.status, ""))
+        if row.status in ("waiting", "interrupted"):
             where = f", round {row.round}" if row.round and row.phase == 2 else ""
             stands.append(f", {_phase(row.phase)}{where}", "default")
         table.add_row(
             Text(one_line(row.session_id), "bold"),
             stands,
             _when(row.updated),
-            str(row.calls),
+            str(row.calls or ""),
             money(row.cost) if row.calls else "",
             Text(one_line(row.theme, 80)),
         )
     return table
 
 
-def show_session(state: Mapping[str, Any], question: Question | None = None) -> RenderableType:
-    """One session, from its state; `question` is the one it waits with, if it does."""
-    complete = state.get("status") == "complete"
-    status = "complete" if complete else "waiting" if question else "interrupted"
-    return Group(*_summary(state, status, question["type"] if question else ""))
+def show_session(state: Mapping[str, Any], info: SessionInfo) -> RenderableType:
+    """One session, from its state and where it stands."""
+    return Group(*_summary(state, info))
 
 
 def steps_table(rows: Iterable[Step]) -> RenderableType:
@@ -77,22 +74,23 @@ def steps_table(rows: Iterable[Step]) -> RenderableType:
     return table
 
 
-def _summary(state: Mapping[str, Any], status: str, waiting_for: str) -> Iterator[RenderableType]:
+def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[RenderableType]:
     progress = Progress()
     progress.recall(state)
+    progress.round = info.round
     session_id = one_line(state.get("session_id", ""))
     yield Heading(f"Session {session_id}")
     yield Prose(one_line(state.get("main_topic", "")) or "The theme is still open.", style="bold")
     if stamp := demo_stamp(state):
         yield note(stamp, "bold yellow")
-    yield Prose(_status(status, waiting_for), style=_STATUS.get(status, ""))
-    if status != "complete":
+    yield Prose(_status(info), style=_STATUS.get(info.status, ""))
+    if info.status != "complete":
         yield note(place(progress), "")
     yield from _part(
         "The assembly",
         [draw.panel(state.get("agents", ()), Palette())] if state.get("agents") else [],
     )
-    yield from _part("The agenda", list(_agenda(state)))
+    yield from _part("The agenda", list(_agenda(state, info.round)))
     yield from _part("Votes", list(_votes(state.get("vote_history", ()))))
     notices = [
         Prose(notice["text"], lead="! ", style="yellow") for notice in state.get("notices", ())
@@ -105,11 +103,11 @@ def _summary(state: Mapping[str, Any], status: str, waiting_for: str) -> Iterato
     yield Text()
     if state.get("reports"):
         yield Prose(progress.reports, lead="Reports: ", lead_style="bold")
-    if status != "complete":
+    if info.status != "complete":
         yield Prose(f"virtual-agora resume {session_id}", lead="Go on: ", lead_style="bold")
 
 
-def _agenda(state: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _agenda(state: Mapping[str, Any], round_: int) -> Iterator[RenderableType]:
     completed = state.get("completed_topics", [])
     current = state.get("current_topic", "")
     ends = {summary["topic"]: summary for summary in state.get("topic_summaries", ())}
@@ -126,7 +124,7 @@ def _agenda(state: Mapping[str, Any]) -> Iterator[RenderableType]:
         else:
             mark, style = ("▶ ", "cyan") if topic == current else ("· ", "dim")
             complete = state.get("status") == "complete"
-            how = f" (round {state.get('current_round', 0)})" if topic == current else ""
+            how = f" (round {round_})" if topic == current else ""
             how = " (not discussed)" if complete else how
         yield Prose(one_line(topic) + how, lead=mark, lead_style=style)
 
@@ -176,10 +174,13 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _status(status: str, waiting_for: str) -> str:
-    if status != "waiting":
-        return status
-    return f"waiting {_QUESTIONS.get(waiting_for, 'for you')}"
+def _status(info: SessionInfo) -> str:
+    if info.status == "waiting":
+        return f"waiting {_QUESTIONS.get(info.waiting_for, 'for you')}"
+    return {
+        "newer": "saved by a later release: update virtual-agora",
+        "unreadable": "damaged: it cannot be read",
+    }.get(info.status, info.status)
 
 
 def _ended(concluded_by: str) -> str:
