@@ -37,7 +37,7 @@ class TestClock(Clock):
     def elapsed(self) -> float:
         return self._now.timestamp()
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, *_: object) -> None:
         self.slept.append(seconds)
         self._now += timedelta(seconds=seconds)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 __all__ = ["Clock"]
+
+LOOK = 0.1
+"""Seconds between two looks at whether a wait has become pointless."""
 
 
 class Clock:
@@ -23,6 +27,8 @@ class Clock:
         """Seconds on a clock that never goes back."""
         return time.monotonic()
 
-    def sleep(self, seconds: float) -> None:
-        """Wait before another attempt at a provider."""
-        time.sleep(seconds)
+    def sleep(self, seconds: float, enough: Callable[[], bool] = lambda: False) -> None:
+        """Wait before another attempt at a provider; no longer once `enough` says so."""
+        until = self.elapsed() + seconds
+        while (left := until - self.elapsed()) > 0 and not enough():
+            time.sleep(min(left, LOOK))

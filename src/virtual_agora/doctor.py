@@ -21,7 +21,7 @@ from virtual_agora.clock import Clock
 from virtual_agora.config.models import AgentConfig, Config
 from virtual_agora.errors import VirtualAgoraError
 from virtual_agora.prompts import Prompts
-from virtual_agora.providers.calls import Caller, CallPolicy, ModelRequest, complete
+from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRequest
 from virtual_agora.providers.create import require_extra
 from virtual_agora.providers.vendors import Vendor, check_provider, redact, require_key
 from virtual_agora.state.checkpoints import DATABASE, storage_errors
@@ -207,7 +207,7 @@ def _call(agent: AgentConfig) -> Check:
             max_tokens=agent.max_tokens,
             timeout=agent.timeout or CALL_SECONDS,
         )
-        result = complete(
+        result = ModelCall(
             model,
             ModelRequest("doctor", "You answer in one word.", "Say: ready"),
             Caller("doctor", "doctor", "doctor", agent.provider, agent.model),
@@ -215,7 +215,7 @@ def _call(agent: AgentConfig) -> Check:
             clock=Clock(),
             emit=lambda _: None,
             seed=0,
-        )
+        ).complete()
     except VirtualAgoraError as error:
         hint = error.hint or "Check the model's name, and your account with the provider."
         return Check(name, False, redact(error.message), hint)

@@ -6,6 +6,7 @@ Which fault a model has is its name; see `tests/support/wire.py`.
 from __future__ import annotations
 
 import sqlite3
+import time
 
 import pytest
 from langgraph.errors import GraphDrained
@@ -75,6 +76,20 @@ def test_transient_the_call_is_repeated_as_the_server_asks(make_flow, wire, cloc
     assert {m["agent"] for m in state["messages"]} >= {"participant-3"}
 
 
+def test_a_stream_without_an_end_is_left_and_the_turn_skipped(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good", "endless", min_rounds=1, max_rounds=1))
+    state = finish(flow, flow.create_session(THEME, topics=TOPICS))
+    assert set(kinds(state)) == {("skipped", "participant-3")}
+    assert "did not come to an end" in state["notices"][0]["text"]
+    asked = [line for line in wire.received() if line["model"] == "endless"]
+    assert len(asked) == len({line["sha256"] for line in asked})  # none of them twice
+    until = time.monotonic() + 20
+    left = [line for line in asked if line["task"] == "statement"]
+    while not {line["request"] for line in left} <= {line["request"] for line in wire.abandoned()}:
+        assert time.monotonic() < until, "the client never hung up"
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("model", ["always-500", "cut-off"])
 def test_an_agent_that_fails_for_good_is_skipped_and_then_excluded(make_flow, wire, clock, model):
     flow = make_flow(panel(wire, "good", "good", model, min_rounds=4, max_rounds=4))
@@ -130,6 +145,21 @@ def test_a_role_whose_answers_are_malformed_is_done_without(make_flow, wire):
     }
     assert state["tally"]["tie_broken_by"] in ("", "seed")
     assert state["reports"][-1]["sections"][0]["title"] == "The answer"
+
+
+def test_what_a_failed_call_took_is_counted(make_flow, wire):
+    config = panel(wire, "good", "good")
+    moderator = config.role("moderator").model_copy(update={"model": "off-form"})
+    flow = make_flow(config.model_copy(update={"moderator": moderator}))
+    state = finish(flow, flow.create_session(THEME))
+    used = state["usage"]["openai_compatible/off-form"]
+    asked = [line for line in wire.received() if line["model"] == "off-form"]
+    assert used["calls"] == used["failed"] == len(asked) / 3
+    assert used["repaired"] == 0
+    # The server counts a token for every four characters.
+    assert used["output_tokens"] == len(asked) * (len("I would rather not fill in forms.") // 4)
+    assert used["input_tokens"] > len(asked) * len(THEME) / 4
+    assert used["prompt_chars"] > len(asked) * len(THEME)
 
 
 def test_nobody_proposes_a_usable_topic_the_theme_itself_is_discussed(make_flow, wire):

@@ -119,6 +119,30 @@ def test_killed_again_and_again_it_still_ends_as_if_nothing_had_happened(folder,
         assert _without_times(twin.read_text()) == _without_times(expected)
 
 
+def test_one_interrupt_ends_a_long_wait_for_another_attempt(folder, wire):
+    """Two proposals are under way while the third's provider wants a pause: they are kept, it is not waited for."""
+    config = yaml.safe_load((folder / "config.yml").read_text())
+    config["agents"][0]["model"] = "busy-for-long"
+    (folder / "config.yml").write_text(yaml.safe_dump(config))
+    process = start(folder, "run", THEME, "--session", "s")
+    log = folder / "data" / "logs" / "s.jsonl"
+    wait_for(wire, lambda _: log.exists() and '"CallRetried"' in log.read_text())
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 130, said
+    assert "virtual-agora resume s" in said
+    before = wire.received()
+    assert sorted(line["model"] for line in before) == ["busy-for-long", "good", "good"]
+    wire.mend()
+    assert "was skipped" not in finish(folder)
+    times = Counter(line["sha256"] for line in wire.received())
+    assert [times[line["sha256"]] for line in before if line["model"] == "good"] == [1, 1]
+    assert [times[line["sha256"]] for line in before if line["model"] != "good"] == [2]
+    assert set(times.values()) == {1, 2}
+    state = json.loads((folder / "reports" / "session_s" / "session.json").read_text())
+    assert state["notices"] == []
+
+
 def test_a_session_killed_before_its_first_call_can_be_resumed(folder, wire):
     process = begin(folder)
     wait_for(wire, lambda received: (folder / "data" / "logs" / "s.jsonl").exists())

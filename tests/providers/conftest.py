@@ -17,7 +17,7 @@ from tests.providers.ollama_double import OllamaDouble
 from virtual_agora.clock import Clock
 from virtual_agora.events import CallRetried, Event, Token
 from virtual_agora.providers import create_provider
-from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelRequest, complete
+from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelCall, ModelRequest
 
 KEY = "sk-test-0123456789abcdef"
 
@@ -52,7 +52,7 @@ class StillClock(Clock):
     def elapsed(self) -> float:
         return sum(self.slept)
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, *_: object) -> None:
         self.slept.append(seconds)
 
 
@@ -66,6 +66,7 @@ class Bench:
     server: LLMock | OllamaDouble
     clock: StillClock = field(default_factory=StillClock)
     events: list[Event] = field(default_factory=list)
+    stopping: Callable[[], bool] = lambda: False
 
     def ask(
         self,
@@ -79,7 +80,7 @@ class Bench:
         """Make one call through the vendor's own integration. `options` go to `create_provider`."""
         model = create_provider(self.provider, self.model, base_url=self.base_url, **options)
         try:
-            return complete(
+            return ModelCall(
                 model,
                 ModelRequest("statement", "You are brief.", "What do you say?", schema, "Bees", 2),
                 Caller(call_id, "participant-1", "participant", self.provider, self.model),
@@ -87,7 +88,8 @@ class Bench:
                 clock=self.clock,
                 emit=self.events.append,
                 seed=seed,
-            )
+                stopping=self.stopping,
+            ).complete()
         finally:
             hang_up(self.provider, model)
 

@@ -17,7 +17,8 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import BaseModel
 
 from tests.providers.conftest import Bench, StillClock
-from tests.providers.test_answers import SPEECH
+from tests.providers.test_answers import SPEECH, Proposals
+from virtual_agora.clock import Clock
 from virtual_agora.errors import (
     PermanentProviderError,
     ProviderAccessError,
@@ -25,10 +26,11 @@ from virtual_agora.errors import (
     VirtualAgoraError,
 )
 from virtual_agora.events import CallStarted, Event, Token
-from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelRequest, complete
+from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelCall, ModelRequest
 from virtual_agora.providers.faults import translate
 from virtual_agora.providers.pricing import price
 from virtual_agora.providers.replies import read_reply
+from virtual_agora.providers.requests import CallStopped
 from virtual_agora.providers.structured import read_from_text
 
 CALLER = Caller("call-1", "participant-1", "participant", "google", "gemini-3.8-flash")
@@ -68,10 +70,10 @@ def chunk(text: str, **more: Any) -> AIMessageChunk:
 END = chunk("", response_metadata={"finish_reason": "stop"})
 
 
-def call(
+def made(
     *pieces: Any, emit: Callable[[Event], None] = lambda event: None, attempts: int = 3
-) -> CallResult:
-    return complete(
+) -> ModelCall:
+    return ModelCall(
         Scripted(pieces=list(pieces)),
         ModelRequest("statement", "", "Speak."),
         CALLER,
@@ -80,6 +82,10 @@ def call(
         emit=emit,
         seed=1,
     )
+
+
+def call(*pieces: Any, **options: Any) -> CallResult:
+    return made(*pieces, **options).complete()
 
 
 class TestWhatIsNoProvidersFault:
@@ -178,6 +184,40 @@ class TestWhatIs:
         assert isinstance(translated(ModelAPIError("overloaded")), TransientProviderError)
 
 
+class TestStopping:
+    """Once the run is to end, what is in flight is waited for, and no further attempt begins."""
+
+    def test_after_a_fault(self, bench_for: Callable[[str], Bench]) -> None:
+        bench = bench_for("openai")
+        bench.server.rate_limit(times=9, retry_after=60)
+        self.only_one_is_sent(bench, None)
+
+    def test_after_an_answer_that_does_not_fit(self, bench_for: Callable[[str], Bench]) -> None:
+        bench = bench_for("openai")
+        bench.says("I would rather not.", times=3)
+        self.only_one_is_sent(bench, Proposals)
+
+    def only_one_is_sent(self, bench: Bench, schema: type[BaseModel] | None) -> None:
+        bench.stopping = lambda: bool(bench.retries())
+        with pytest.raises(CallStopped):
+            bench.ask(schema)
+        assert len(bench.sent()) == 1
+        assert bench.kinds() == ["CallStarted", "CallRetried"]
+
+    def test_an_answer_that_is_whole_is_kept(self, bench_for: Callable[[str], Bench]) -> None:
+        bench = bench_for("openai")
+        bench.says(SPEECH)
+        bench.stopping = lambda: bool(bench.tokens())
+        assert bench.ask()["text"] == SPEECH
+
+    def test_a_wait_is_cut_short(self) -> None:
+        clock = Clock()
+        began = clock.elapsed()
+        looks = iter([False, True])
+        clock.sleep(60, lambda: next(looks))
+        assert clock.elapsed() - began < 30
+
+
 class TestReplies:
     """What integrations put in odd places."""
 
@@ -237,6 +277,21 @@ class TestUsage:
         result = call(chunk("We", usage_metadata=used), ConnectionError(), chunk("Yes."), END)
         assert (result["input_tokens"], result["attempts"]) == (50, 2)
         assert result["prompt_chars"] == 2 * len("Speak.")
+
+    def test_a_call_that_fails_says_what_it_took(self) -> None:
+        used = {"input_tokens": 900, "output_tokens": 20, "total_tokens": 920}
+        failing = made(chunk("We", usage_metadata=used), ConnectionError(), attempts=1)
+        with pytest.raises(PermanentProviderError):
+            failing.complete()
+        took = failing.took
+        assert (took["input_tokens"], took["output_tokens"], took["attempts"]) == (900, 20, 1)
+        assert took["cost"] == price("google", CALLER.model, input_tokens=900, output_tokens=20)
+
+    def test_a_call_that_nobody_answers_costs_nothing(self) -> None:
+        failing = made(ConnectionError(), attempts=1)
+        with pytest.raises(PermanentProviderError, match=r"Given up after 1 attempt\."):
+            failing.complete()
+        assert failing.took["cost"] == 0.0
 
     def test_a_result_is_plain_data(self, bench_for: Callable[[str], Bench]) -> None:
         bench = bench_for("openai")

@@ -24,7 +24,7 @@ from tests.providers.scripted import (
 )
 from virtual_agora.config.defaults import PERSONAS
 from virtual_agora.events import CallRetried
-from virtual_agora.providers.calls import Caller, CallPolicy, ModelRequest, complete
+from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRequest
 from virtual_agora.providers.offline_stock import kinds
 from virtual_agora.providers.offline_words import kind_of
 
@@ -119,7 +119,7 @@ def test_one_member_slips_on_the_first_ballot_and_mends_it_when_asked_again() ->
     for name in PERSONAS:
         clock = StillClock()
         events: list[Any] = []
-        result = complete(
+        result = ModelCall(
             model(clock=clock),
             ModelRequest("ballot", "", str(prompt("ballot", name, listed)[1].content), form),
             Caller("c1", name, "participant", "offline", "scripted"),
@@ -127,7 +127,7 @@ def test_one_member_slips_on_the_first_ballot_and_mends_it_when_asked_again() ->
             clock=clock,
             emit=events.append,
             seed=7,
-        )
+        ).complete()
         assert form.model_validate(result["data"])
         assert not result["read_from_text"]
         assert (

@@ -16,7 +16,7 @@ from tests.support.wire import ROOT, Wire, example
 from virtual_agora.clock import Clock
 from virtual_agora.events import Event, Token
 from virtual_agora.providers import create_provider
-from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelRequest, complete
+from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelCall, ModelRequest
 
 
 class Colour(Enum):
@@ -53,7 +53,7 @@ def tokens_of(
     wire: Wire, schema: type[BaseModel] | None = None, task: str = "statement"
 ) -> tuple[CallResult, int]:
     events: list[Event] = []
-    result = complete(
+    result = ModelCall(
         create_provider("openai_compatible", "double", base_url=wire.base_url),
         ModelRequest(task, "Be brief.", f'<task name="{task}">Speak.</task>', schema),
         Caller("1", "participant-1", "participant", "openai_compatible", "double"),
@@ -61,7 +61,7 @@ def tokens_of(
         clock=Clock(),
         emit=events.append,
         seed=1,
-    )
+    ).complete()
     return result, sum(isinstance(event, Token) for event in events)
 
 

@@ -8,7 +8,8 @@ for that; a request with a JSON schema gets an answer that fits it. Answers depe
 Some models misbehave, by their name (`FAULTS`), until the file `<log>.mended` exists.
 
 The log outlives any client: one JSON line for every request received, one more when its answer has been sent
-in full. So a test can kill its client at any moment and count what was asked again. `Wire` runs all this.
+in full, or when the client hung up before. So a test can kill its client at any moment and count what was asked
+again. `Wire` runs all this.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +125,20 @@ FAULTS: dict[str, Refusal] = {
     "out-of-quota": (429, "insufficient_quota", {}),
     "always-500": (500, "server_error", {}),
     "busy-twice": (429, "rate_limit_exceeded", {"Retry-After": "7"}),
+    "busy-for-long": (429, "rate_limit_exceeded", {"Retry-After": "100"}),
+    "refuses-old-key": (401, "invalid_api_key", {}),
 }
-"""A model named `500-on-<task>` fails like `always-500`, but at that task only."""
+"""A model named `500-on-<task>` fails like `always-500`, but at that task only. `busy-twice` answers in the end,
+and `refuses-old-key` where the key has no “old” in it."""
 
 OFF_FORM = {"off-form", "off-form-once", "says-yes"}
 """Structured answers of these are not in the form asked for; `off-form-once` does better when told so."""
 
 CUT_OFF = {"cut-off"}
 """Streams of these just end, without a finish reason."""
+
+ENDLESS = {"endless"}
+"""Streams of these go on until the client hangs up, which is written down."""
 
 
 def off_form(body: dict[str, Any]) -> str | None:
@@ -164,12 +172,15 @@ class Server(ThreadingHTTPServer):
             self._count += 1
             return self._count
 
-    def fault(self, body: dict[str, Any], digest: str) -> Refusal | None:
+    def fault(self, body: dict[str, Any], digest: str, key: str) -> Refusal | None:
         """How this request is refused; None if it is answered."""
         model = body.get("model", "")
         with self._lock:
             self._times[digest] += 1
-            if self._mended.exists() or (model == "busy-twice" and self._times[digest] > 2):
+            well = (model == "busy-twice" and self._times[digest] > 2) or (
+                model == "refuses-old-key" and "old" not in key
+            )
+            if well or self._mended.exists():
                 return None
         if model == f"500-on-{task_of(body)}":
             return FAULTS["always-500"]
@@ -206,8 +217,9 @@ class Handler(BaseHTTPRequestHandler):
             "task": task_of(body),
         }
         self.server.write({"event": "received", **entry})
-        if fault := self.server.fault(body, digest):
-            self._refuse(*fault)
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if fault := self.server.fault(body, digest, key):
+            self._refuse(*fault, key)
             return
         spoilt = None if self.server.mended else off_form(body)
         text = answer_to(body, digest) if spoilt is None else spoilt
@@ -220,6 +232,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._whole(body, digest, text, usage)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+            self.server.write({"event": "abandoned", **entry})
             return
         self.server.write({"event": "answered", **entry})
 
@@ -231,8 +244,7 @@ class Handler(BaseHTTPRequestHandler):
             200, {**_envelope(body, digest, "chat.completion"), "choices": [choice], "usage": usage}
         )
 
-    def _refuse(self, status: int, code: str, headers: dict[str, str]) -> None:
-        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+    def _refuse(self, status: int, code: str, headers: dict[str, str], key: str) -> None:
         # Some vendors repeat the key they refuse.
         error = {"message": f"refused: {code}, key {key}", "code": code, "type": code}
         self._json(status, {"error": error}, headers)
@@ -253,7 +265,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for piece in pieces:
+        endless = body.get("model") in ENDLESS and not self.server.mended
+        for piece in cycle([text]) if endless else pieces:
             time.sleep(self.server.latency / len(pieces))
             self._chunk(
                 body, digest, [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]
@@ -328,6 +341,10 @@ class Wire:
     def answered(self) -> list[dict[str, Any]]:
         """The requests whose answer went out whole, in the order in which that was done."""
         return [line for line in self._lines() if line["event"] == "answered"]
+
+    def abandoned(self) -> list[dict[str, Any]]:
+        """The requests whose client hung up in the middle of the answer."""
+        return [line for line in self._lines() if line["event"] == "abandoned"]
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         for line in self.log.read_text(encoding="utf-8").splitlines():

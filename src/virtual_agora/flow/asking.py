@@ -7,6 +7,7 @@ order of calls and questions here depends on nothing but the state and earlier a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -24,7 +25,8 @@ from virtual_agora.flow.error_recovery import QUORUM, Action
 from virtual_agora.flow.ledger import Ledger
 from virtual_agora.flow.pacing import Paced
 from virtual_agora.hitl import Question
-from virtual_agora.providers.calls import Caller, CallResult, complete
+from virtual_agora.providers.calls import Caller, CallResult, ModelCall
+from virtual_agora.providers.requests import NOTHING, CallStopped, Took
 from virtual_agora.state.schema import AgentRecord
 
 __all__ = ["Asking", "Reply"]
@@ -36,6 +38,7 @@ class Outcome(TypedDict):
     """A finished task's value, plain data. `action` is empty when there is a `result`."""
 
     result: CallResult | None
+    took: Took
     action: str
     reason: str
 
@@ -53,8 +56,9 @@ class Reply(Generic[T]):
 @task
 def model_call(assembly: Assembly, request: Request[Any], caller: Caller) -> Outcome:
     """One call to one model, with its retries. A failure is a value too: it is not repeated unasked."""
+    call: ModelCall | None = None
     try:
-        result = complete(
+        call = ModelCall(
             assembly.model_for(request.member),
             request.call,
             caller,
@@ -62,13 +66,19 @@ def model_call(assembly: Assembly, request: Request[Any], caller: Caller) -> Out
             clock=assembly.clock,
             emit=Paced(get_stream_writer(), assembly.clock),
             seed=assembly.seed,
+            stopping=lambda: assembly.control.drain_requested,
         )
+        result = call.complete()
+    except CallStopped:
+        # Not a value, so that the call is made again when the session goes on.
+        raise GraphDrained(assembly.control.drain_reason or "stopping") from None
     except VirtualAgoraError as error:
         action = assembly.recovery.action_for(error)
         if action == Action.EMERGENCY:
             raise
-        return Outcome(result=None, action=action.value, reason=str(error))
-    return Outcome(result=result, action="", reason="")
+        took = call.took if call else NOTHING
+        return Outcome(result=None, took=took, action=action.value, reason=str(error))
+    return Outcome(result=result, took=call.took, action="", reason="")
 
 
 @task
@@ -136,10 +146,12 @@ class Asking:
             )
             asked = Request(member, request.call, request.form)
             calls.append(model_call(self._assembly, asked, caller))
+        # All of them, even if the first was not made: what the others bring is saved first.
+        wait(calls)
         # `all` changes an outcome; a copy keeps the task's own value as it was.
         outcomes = [cast(Outcome, dict(call.result())) for call in calls]
         for member, outcome in zip(members, outcomes, strict=True):
-            self._ledger.count(member, outcome["result"])
+            self._ledger.count(member, outcome["took"], failed=outcome["result"] is None)
         return outcomes
 
     def _blocked(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from virtual_agora.flow.error_recovery import EXCLUDED_AFTER
-from virtual_agora.providers.calls import CallResult
+from virtual_agora.providers.requests import CallResult, Took
 from virtual_agora.state.schema import AgentRecord, Notice, Usage, add_usage
 
 __all__ = ["Ledger"]
@@ -39,20 +39,21 @@ class Ledger:
         """The active participants whose latest turn was not lost."""
         return set(self.active()) - set(self._failures)
 
-    def count(self, member: AgentRecord, result: CallResult | None) -> None:
-        """Add a call to the usage; without `result` it failed."""
-        model = f"{member['provider']}/{member['model']}"
+    def count(self, member: AgentRecord, took: Took, *, failed: bool) -> None:
+        """Add a call to the usage; one that sent no request was none."""
+        if not took["attempts"]:
+            return
         used = Usage(
             calls=1,
-            failed=0 if result else 1,
-            repaired=1 if result and result["repairs"] else 0,
-            input_tokens=result["input_tokens"] if result else 0,
-            output_tokens=result["output_tokens"] if result else 0,
-            cached_tokens=result["cached_tokens"] if result else 0,
-            prompt_chars=result["prompt_chars"] if result else 0,
-            cost=result["cost"] if result else 0.0,
+            failed=int(failed),
+            repaired=int(took["repairs"] > 0 and not failed),
+            input_tokens=took["input_tokens"],
+            output_tokens=took["output_tokens"],
+            cached_tokens=took["cached_tokens"],
+            prompt_chars=took["prompt_chars"],
+            cost=took["cost"],
         )
-        self._usage = add_usage(self._usage, {model: used})
+        self._usage = add_usage(self._usage, {f"{member['provider']}/{member['model']}": used})
 
     def heard(self, member: AgentRecord, what: str, result: CallResult) -> None:
         """The member has answered; an answer that had to be repaired is noted."""

@@ -7,9 +7,10 @@ the policy handed in.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, TypeVar, cast
 
 import tenacity
 from langchain_core.language_models import BaseChatModel
@@ -27,133 +28,100 @@ from virtual_agora.events import CallFailed, CallFinished, CallRetried, CallStar
 from virtual_agora.providers.faults import translate
 from virtual_agora.providers.pricing import price
 from virtual_agora.providers.replies import Reply, cut_off, read_reply
-from virtual_agora.providers.requests import Caller, CallPolicy, CallResult, ModelRequest
+from virtual_agora.providers.requests import (
+    NOTHING,
+    Caller,
+    CallPolicy,
+    CallResult,
+    CallStopped,
+    ModelRequest,
+    Took,
+)
 from virtual_agora.providers.structured import Asked, ask_again, bind_schema, parse, read_from_text
 from virtual_agora.providers.vendors import check_provider
 
-__all__ = ["CallPolicy", "CallResult", "Caller", "ModelRequest", "complete"]
+__all__ = ["CallPolicy", "CallResult", "Caller", "ModelCall", "ModelRequest"]
 
 T = TypeVar("T")
 
+MAX_ANSWER = 400_000
+"""Characters of a streamed answer, more than any model writes: what is longer has no end."""
 
-def complete(
-    model: BaseChatModel,
-    request: ModelRequest,
-    caller: Caller,
-    *,
-    policy: CallPolicy,
-    clock: Clock,
-    emit: Callable[[Event], None],
-    seed: int,
-) -> CallResult:
-    """Ask `model` and return its answer; free text streams out as `Token` events meanwhile.
 
-    `seed` makes the waits between attempts reproducible. Raises ProviderAccessError, PermanentProviderError
-    (also when all attempts failed) or MalformedAnswerError. What no provider is to blame for passes through.
+@dataclass
+class ModelCall:
+    """A call under way: the conversation so far, and in `took` a running count of what it took.
+
+    `seed` makes the waits between attempts reproducible. Once `stopping` says so, no further attempt begins.
     """
-    called = f"{caller.provider}/{caller.model}"
-    emit(
-        CallStarted(
-            caller.call_id,
-            caller.agent,
-            caller.role,
-            called,
-            request.task,
-            request.topic,
-            request.round,
-        )
-    )
-    started = clock.elapsed()
-    call = _Call(model, request, caller, policy, clock, emit, seed)
-    try:
-        reply, data = call.structured(request.schema) if request.schema else (call.text(), None)
-    except ProviderError as error:
-        emit(CallFailed(caller.call_id, caller.agent, request.task, error.message))
-        raise
-    seconds = clock.elapsed() - started
-    cost = price(
-        caller.provider,
-        caller.model,
-        input_tokens=call.input_tokens,
-        output_tokens=call.output_tokens,
-        cached_tokens=call.cached_tokens,
-    )
-    emit(
-        CallFinished(
-            caller.call_id,
-            caller.agent,
-            request.task,
-            call.input_tokens,
-            call.output_tokens,
-            cost,
-            seconds,
-        )
-    )
-    return CallResult(
-        text=reply.text,
-        data=data,
-        repairs=call.repairs,
-        read_from_text=call.read_from_text,
-        model=called,
-        input_tokens=call.input_tokens,
-        output_tokens=call.output_tokens,
-        cached_tokens=call.cached_tokens,
-        prompt_chars=call.prompt_chars,
-        cost=cost,
-        seconds=seconds,
-        at=clock.timestamp(),
-        attempts=call.attempts,
-    )
 
+    model: BaseChatModel
+    request: ModelRequest
+    caller: Caller
+    _: KW_ONLY
+    policy: CallPolicy
+    clock: Clock
+    emit: Callable[[Event], None]
+    seed: int
+    stopping: Callable[[], bool] = lambda: False
 
-class _Call:
-    """A call under way: the conversation so far, and a running count of what it took."""
-
-    def __init__(
-        self,
-        model: BaseChatModel,
-        request: ModelRequest,
-        caller: Caller,
-        policy: CallPolicy,
-        clock: Clock,
-        emit: Callable[[Event], None],
-        seed: int,
-    ) -> None:
-        self._model = model
-        self._caller = caller
-        self._policy = policy
-        self._clock = clock
-        self._emit = emit
+    def __post_init__(self) -> None:
+        caller = self.caller
+        self.took: Took = NOTHING.copy()
         self._named: dict[str, Any] = {"provider": caller.provider, "model": caller.model}
         self._who = f"{check_provider(caller.provider).label} ({caller.model})"
         # Calls that fail together must not come back together, so each has waits of its own.
-        self._random = random.Random(f"{seed}:{caller.call_id}")
+        self._random = random.Random(f"{self.seed}:{caller.call_id}")
         self._conversation: list[BaseMessage] = [
-            SystemMessage(request.system),
-            HumanMessage(request.prompt),
+            SystemMessage(self.request.system),
+            HumanMessage(self.request.prompt),
         ]
-        self.attempts = 0
-        self.repairs = 0
-        self.read_from_text = False
-        self.prompt_chars = 0
-        self.input_tokens = 0
-        self.output_tokens = 0
-        self.cached_tokens = 0
+        self._read_from_text = False
 
-    def text(self) -> Reply:
+    def complete(self) -> CallResult:
+        """Ask the model and return its answer; free text streams out as `Token` events meanwhile.
+
+        Raises ProviderAccessError, PermanentProviderError (also when all attempts failed),
+        MalformedAnswerError or CallStopped. What no provider is to blame for passes through.
+        """
+        request, caller, took = self.request, self.caller, self.took
+        called = f"{caller.provider}/{caller.model}"
+        about = (request.task, request.topic, request.round)
+        self.emit(CallStarted(caller.call_id, caller.agent, caller.role, called, *about))
+        started = self.clock.elapsed()
+        try:
+            schema = request.schema
+            reply, data = self._structured(schema) if schema else (self._text(), None)
+        except ProviderError as error:
+            self.emit(CallFailed(caller.call_id, caller.agent, request.task, error.message))
+            raise
+        finally:
+            took["seconds"] = self.clock.elapsed() - started
+        used = (took["input_tokens"], took["output_tokens"], took["cost"], took["seconds"])
+        self.emit(CallFinished(caller.call_id, caller.agent, request.task, *used))
+        return CallResult(
+            **took,
+            text=reply.text,
+            data=data,
+            read_from_text=self._read_from_text,
+            model=called,
+            at=self.clock.timestamp(),
+        )
+
+    def _text(self) -> Reply:
         """An answer in free text."""
         return self._persist(self._stream)
 
-    def structured(self, schema: type[BaseModel]) -> tuple[Reply, dict[str, Any]]:
+    def _structured(self, schema: type[BaseModel]) -> tuple[Reply, dict[str, Any]]:
         """An answer in the form of `schema`, asked for again while it does not fit."""
-        bound = bind_schema(self._model, schema)
+        bound = bind_schema(self.model, schema)
         while True:
             reply, data, problem = self._persist(lambda: self._ask(bound, schema))
             if data is not None:
                 return reply, data.model_dump(mode="json")
-            if self.repairs == self._policy.reasks:
+            if self.took["repairs"] == self.policy.reasks:
                 break
-            self.repairs += 1
+            self.took["repairs"] += 1
             self._tell_retry(0.0, f"{self._who} gave an answer that does not fit: {problem}")
             self._conversation += ask_again(reply.text, problem)
         understood = read_from_text(schema, reply.text)
@@ -163,17 +131,24 @@ class _Call:
                 answer=reply.text,
                 **self._named,
             )
-        self.read_from_text = True
+        self._read_from_text = True
         return reply, understood.model_dump(mode="json")
 
     def _stream(self) -> Reply:
         chunks: list[AIMessage] = []
+        length = 0
         try:
-            with self._sending():
-                for chunk in self._model.stream(self._conversation):
+            stream = cast("Generator[AIMessage]", self.model.stream(self._conversation))
+            # Closed when it is left early, too: the model would go on writing, and be paid for it.
+            with self._sending(), closing(stream):
+                for chunk in stream:
                     chunks.append(chunk)
-                    if text := str(chunk.text):
-                        self._emit(Token(self._caller.call_id, self._caller.agent, text))
+                    text = str(chunk.text)
+                    length += len(text) or 1  # even a stream of nothing must come to its end
+                    if length > MAX_ANSWER:
+                        raise self._endless()
+                    if text:
+                        self.emit(Token(self.caller.call_id, self.caller.agent, text))
         finally:
             reply = self._count(chunks)
         if reply.ending == "missing":
@@ -202,22 +177,33 @@ class _Call:
 
     @contextmanager
     def _sending(self) -> Iterator[None]:
-        self.attempts += 1
-        self.prompt_chars += sum(len(str(message.content)) for message in self._conversation)
+        if self.stopping():
+            raise CallStopped
+        self.took["attempts"] += 1
+        self.took["prompt_chars"] += sum(
+            len(str(message.content)) for message in self._conversation
+        )
         try:
             yield
         except Exception as error:
-            fault = translate(error, now=self._clock.now(), **self._named)
+            fault = translate(error, now=self.clock.now(), **self._named)
             if fault is None:
                 raise
             # What led to it stays out of sight: an SDK's message may show the key.
             raise fault from None
 
     def _count(self, parts: Sequence[AIMessage]) -> Reply:
-        reply = read_reply(parts)
-        self.input_tokens += reply.input_tokens
-        self.output_tokens += reply.output_tokens
-        self.cached_tokens += reply.cached_tokens
+        reply, took = read_reply(parts), self.took
+        took["input_tokens"] += reply.input_tokens
+        took["output_tokens"] += reply.output_tokens
+        took["cached_tokens"] += reply.cached_tokens
+        if parts:  # where nothing came back, nothing is to be paid
+            took["cost"] = price(
+                **self._named,
+                input_tokens=took["input_tokens"],
+                output_tokens=took["output_tokens"],
+                cached_tokens=took["cached_tokens"],
+            )
         return reply
 
     def _usable(self, reply: Reply) -> Reply:
@@ -236,21 +222,30 @@ class _Call:
     def _passing(self, what: str) -> TransientProviderError:
         return TransientProviderError(f"{self._who} {what}.", **self._named)
 
+    def _endless(self) -> PermanentProviderError:
+        # Not worth another attempt: it would cost as much again, and most likely go on as long.
+        return PermanentProviderError(
+            f"{self._who} did not come to an end within {MAX_ANSWER:,} characters.",
+            hint="Set `max_tokens` for this agent, or give it another model.",
+            **self._named,
+        )
+
     def _persist(self, ask: Callable[[], T]) -> T:
         """`ask`, again while it fails in passing, as often as the policy has it."""
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientProviderError),
-            stop=tenacity.stop_after_attempt(self._policy.attempts),
+            stop=tenacity.stop_after_attempt(self.policy.attempts),
             wait=self._wait,
             before_sleep=self._before_sleep,
-            sleep=self._clock.sleep,
+            sleep=lambda seconds: self.clock.sleep(seconds, self.stopping),
             reraise=True,
         )
         try:
             return retrying(ask)
         except TransientProviderError as error:
+            times = "1 attempt" if self.policy.attempts == 1 else f"{self.policy.attempts} attempts"
             raise PermanentProviderError(
-                f"{error.message} Given up after {self._policy.attempts} attempts.",
+                f"{error.message} Given up after {times}.",
                 hint=error.hint,
                 **self._named,
             ) from None
@@ -260,9 +255,9 @@ class _Call:
         error = state.outcome and state.outcome.exception()
         asked = error.retry_after if isinstance(error, TransientProviderError) else None
         if asked is not None:
-            return asked + self._random.uniform(0, self._policy.base_delay)
-        delay = self._policy.base_delay * 2.0 ** (state.attempt_number - 1)
-        return min(self._policy.max_delay, delay) * self._random.uniform(0.5, 1)
+            return asked + self._random.uniform(0, self.policy.base_delay)
+        delay = self.policy.base_delay * 2.0 ** (state.attempt_number - 1)
+        return min(self.policy.max_delay, delay) * self._random.uniform(0.5, 1)
 
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome and state.outcome.exception()
@@ -270,6 +265,5 @@ class _Call:
         self._tell_retry(state.upcoming_sleep, error.message)
 
     def _tell_retry(self, wait: float, reason: str) -> None:
-        self._emit(
-            CallRetried(self._caller.call_id, self._caller.agent, self.attempts, wait, reason)
-        )
+        caller = self.caller
+        self.emit(CallRetried(caller.call_id, caller.agent, self.took["attempts"], wait, reason))

@@ -7,7 +7,15 @@ from typing import Any, TypedDict
 
 from pydantic import BaseModel
 
-__all__ = ["CallPolicy", "CallResult", "Caller", "ModelRequest"]
+__all__ = [
+    "NOTHING",
+    "CallPolicy",
+    "CallResult",
+    "CallStopped",
+    "Caller",
+    "ModelRequest",
+    "Took",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +59,49 @@ class Caller:
     model: str
 
 
-class CallResult(TypedDict):
-    """An answer and what it took: plain data, kept in a checkpoint.
+class Took(TypedDict):
+    """What a call took, whether it was answered or failed: plain data.
 
-    `text` is free text, or the raw text of the structured answer in `data`. `repairs` counts askings again
-    because of the form; `attempts` counts requests sent; tokens and `prompt_chars` are sums over them, as far
-    as they are known. `cost` is in US dollars, None where the price is unknown. `seconds` is wall time, `at`
-    when it finished.
+    `repairs` counts askings again because of the form; `attempts` counts requests sent; tokens and
+    `prompt_chars` are sums over them, as far as they are known. `cost` is in US dollars, None where the price
+    is unknown. `seconds` is wall time.
     """
 
-    text: str
-    data: dict[str, Any] | None
     repairs: int
-    read_from_text: bool
-    model: str
+    attempts: int
     input_tokens: int
     output_tokens: int
     cached_tokens: int
     prompt_chars: int
     cost: float | None
     seconds: float
+
+
+NOTHING = Took(
+    repairs=0,
+    attempts=0,
+    input_tokens=0,
+    output_tokens=0,
+    cached_tokens=0,
+    prompt_chars=0,
+    cost=0.0,
+    seconds=0.0,
+)
+"""What a call took that sent no request."""
+
+
+class CallResult(Took):
+    """An answer and what it took: plain data, kept in a checkpoint.
+
+    `text` is free text, or the raw text of the structured answer in `data`. `at` is when it finished.
+    """
+
+    text: str
+    data: dict[str, Any] | None
+    read_from_text: bool
+    model: str
     at: str
-    attempts: int
+
+
+class CallStopped(Exception):
+    """The run is to end, so the call's next attempt was not begun. No error: how it would have gone is open."""
