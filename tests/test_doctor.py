@@ -239,14 +239,18 @@ def test_a_silent_local_server_is_found(tmp_path: Path) -> None:
     assert not [check for check in found if "/" in check.name]
 
 
-def test_a_server_elsewhere_is_left_alone_and_its_password_unsaid(
-    tmp_path: Path, server: Server
-) -> None:
-    remote = panel({"provider": "openai", "model": "m", "base_url": "https://u:pw@far.example/v1"})
+def test_a_server_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    remote = panel({"provider": "openai", "model": "m", "base_url": "https://far.example/v1"})
     assert len(named(examine(remote, tmp_path), "openai")) == 1
-    local = server.url.replace("http://", "http://user:hunter2@")
-    found = examine(panel({"provider": "openai", "model": "m", "base_url": local}), tmp_path)
-    assert named(found, "openai")[-1].message == f"A server answers at {server.url}."
+
+
+def test_a_password_in_the_address_of_ollama_is_unsaid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server
+) -> None:
+    server.answer = (200, json.dumps({"models": [{"name": "m"}]}))
+    monkeypatch.setenv("OLLAMA_HOST", server.url.replace("http://", "http://user:hunter2@"))
+    found = examine(panel({"provider": "ollama", "model": "m"}), tmp_path)
+    assert named(found, "ollama")[-1].message == f"A server answers at {server.url}."
     assert "hunter2" not in str(found)
 
 

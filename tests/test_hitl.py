@@ -11,6 +11,7 @@ THEME = hitl.theme_request()
 TURN = hitl.user_turn("One", 1, "start_of_round")
 STOP = hitl.periodic_stop("One", 3, {"yes": 1, "no": 3, "abstained": 0, "needed": 3})
 NEXT = hitl.topic_continuation("One", ["Two"], {"end": 0, "go_on": 4, "abstained": 0})
+REPLACEMENT = {"action": "replace_model", "provider": "openai", "model": "m"}
 FAILURE = hitl.provider_failure([], may_exclude=False, step="ballot")
 
 
@@ -69,6 +70,8 @@ def test_good_answers_come_out_whole(question, answer, checked):
         (TURN, {"action": "participate", "text": "  "}, "text"),
         (FAILURE, "exclude_agent", "not possible here"),
         (FAILURE, {"action": "replace_model", "provider": "openai"}, "model"),
+        (FAILURE, {**REPLACEMENT, "base_url": "https://u:s3cret@h/v1"}, "base_url: an address has"),
+        (FAILURE, {**REPLACEMENT, "base_url": "https://h?key=s3cret"}, "in a file named .env"),
         (THEME, "start", "theme"),
     ],
 )
@@ -76,6 +79,7 @@ def test_wrong_answers_are_refused_in_one_sentence(question, answer, reason):
     with pytest.raises(InvalidAnswerError) as refused:
         check_answer(question, answer)
     assert reason in refused.value.message
+    assert "s3cret" not in refused.value.message
     assert len(refused.value.message) < 300
 
 

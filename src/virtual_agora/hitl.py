@@ -11,8 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
+from virtual_agora.addresses import refuse_secrets
 from virtual_agora.cleaning import clean
 from virtual_agora.errors import InvalidAnswerError, UsageError
 
@@ -99,7 +108,7 @@ class _ReplaceModel(_Answer):
     action: Literal["replace_model"]
     provider: Annotated[str, Field(min_length=1)]
     model: Annotated[str, Field(min_length=1)]
-    base_url: str | None = None
+    base_url: Annotated[str, AfterValidator(refuse_secrets)] | None = None
 
 
 _FORMS: dict[str, type[_Answer]] = {
@@ -307,7 +316,7 @@ def _check_distinct(titles: Sequence[str]) -> None:
 def _first_problem(action: str, error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"]) or "it"
-    said = _PROBLEMS.get(problem["type"], problem["msg"].lower())
+    said = _PROBLEMS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     return f"The answer “{action}” does not fit: {where}: {said}."
 
 

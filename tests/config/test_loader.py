@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,21 @@ MISTAKES = [
         "default",
     ),
     (
+        PANEL + f"session: {{seed: {2**32}}}\n",
+        "“session.seed” should be 4,294,967,295 or less, not 4294967296",
+        "default",
+    ),
+    (PANEL + "session: {seed: -1}\n", "“session.seed” should be 0 or more, not -1", "default"),
+    (PANEL + f"session: {{seed: 0x{'f' * 5000}}}\n", "not one far out of range", "default"),
+    *(
+        (PANEL + f"session: {{{rule}: {2**64}}}\n", "should be 1,000 or less", "default")
+        for rule in ("min_rounds", "max_rounds", "checkpoint_interval", "agenda_rejections")
+    ),
+    *(
+        (f"agents: [{{provider: offline, model: m, {key}: {2**64}}}]\n", "or less", "default")
+        for key in ("max_tokens", "timeout", "count")
+    ),
+    (
         "agents: [{provider: offline, model: m}]\n",
         "a panel has 2 to 20 participants, this one has 1",
         "fit together",
@@ -264,3 +280,17 @@ def test_the_hash_depends_on_what_is_said_not_on_how(tmp_path: Path) -> None:
 def test_reading_leaves_the_file_alone(tmp_path: Path) -> None:
     load(tmp_path, PANEL)
     assert os.listdir(tmp_path) == ["config.yml"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://u:s3cret@h/v1", "u:s3cret@h", "https://h/v1?api_key=s3cret", "https://h/v1#s3cret"],
+)
+def test_an_address_with_a_key_in_it_is_refused_and_not_repeated(
+    tmp_path: Path, address: str
+) -> None:
+    text = f"agents: [{{provider: openai, model: m, count: 2, base_url: '{address}'}}]\n"
+    with pytest.raises(ConfigurationError, match=r"key belongs in .* \.env") as caught:
+        load(tmp_path, text)
+    assert "line 1 in “agents[0].base_url”" in caught.value.message
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))

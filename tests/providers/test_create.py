@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 
 import pytest
@@ -31,6 +32,14 @@ def run_python(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
     ).stdout
+
+
+SECRETIVE = [
+    "https://user:s3cret@example.org/v1",
+    "user:s3cret@example.org/v1",
+    "https://example.org/v1?api_key=s3cret",
+    "https://example.org/v1#s3cret",
+]
 
 
 class TestNames:
@@ -128,7 +137,7 @@ class TestIntegrations:
         monkeypatch.setitem(sys.modules, vendor.module, None)
         with pytest.raises(MissingExtraError) as caught:
             create_provider(provider, "some-model", base_url="http://127.0.0.1:9")
-        assert caught.value.message == f"The integration for {vendor.label} is not installed."
+        assert caught.value.message == f"{vendor.label} needs an integration that is not installed."
         assert caught.value.hint == f"Install it with: pip install 'virtual-agora[{vendor.extra}]'"
 
     @pytest.mark.parametrize("provider", VENDORS)
@@ -185,6 +194,14 @@ class TestSettings:
         with pytest.raises(ConfigurationError) as caught:
             create_provider("openai", "some-model", base_url=address)
         assert f"“{address}”" in caught.value.message
+
+    @pytest.mark.parametrize("address", SECRETIVE)
+    def test_an_address_holds_no_secret(self, address: str) -> None:
+        with pytest.raises(
+            ConfigurationError, match=r"a password or key belongs in .* \.env"
+        ) as caught:
+            create_provider("openai", "some-model", base_url=address)
+        assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
     @pytest.mark.parametrize(
         ("provider", "model"), [("openai", "gpt-6-luna"), ("anthropic", "claude-sonnet-5-5")]

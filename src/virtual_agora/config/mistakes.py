@@ -32,7 +32,7 @@ _EXPECTED = {
     "literal_error": "one of {expected}",
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "{ge:g} or more",
-    "less_than_equal": "{le:g} or less",
+    "less_than_equal": "{le:,.15g} or less",
     "string_too_short": "some text",
     "too_short": "a list with at least one entry",
 }
@@ -57,7 +57,9 @@ def describe(error: ValidationError, root: yaml.Node, file: str) -> Configuratio
         where = f" in “{_path(location)}”" if location else ""
         return ConfigurationError(
             f"{place}{where}: {problem['ctx']['error']}.",
-            hint="Change these settings so that they fit together.",
+            hint="Change these settings so that they fit together."
+            if isinstance(problem["input"], dict)
+            else "Correct it.",
         )
     return ConfigurationError(
         f"{place}: “{_path(location)}” should be {_expected(problem)}, not {_shown(problem['input'])}.",
@@ -80,6 +82,8 @@ def _shown(value: object) -> str:
             return "yes" if value else "no"
         case str():
             return f"“{value if len(value) <= 40 else value[:39] + '…'}”"
+        case int() if value.bit_length() > 64:
+            return "one far out of range"
         case int() | float():
             return str(value)
         case []:

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
-__all__ = ["ROLES", "AgentConfig", "Config", "PanelConfig", "Role", "SessionConfig"]
+from virtual_agora.addresses import refuse_secrets
+
+__all__ = [
+    "MAX_SEED",
+    "ROLES",
+    "AgentConfig",
+    "Config",
+    "PanelConfig",
+    "Role",
+    "SessionConfig",
+]
 
 Role = Literal["moderator", "summarizer", "report_writer"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 MIN_PARTICIPANTS = 2
 MAX_PARTICIPANTS = 20
+
+MAX_SEED = 2**32 - 1
+"""The largest seed; a seed is a whole number from 0."""
+
+MAX_TIMES = 1_000
+"""More rounds, or rejections, than any deliberation has."""
+
+MAX_TOKENS = 10_000_000
+"""More than any model writes in one answer."""
+
+MAX_TIMEOUT = 86_400
+"""Seconds: a day."""
 
 
 class _Strict(BaseModel):
@@ -32,13 +61,13 @@ class AgentConfig(_Strict):
     """What the agent goes by; otherwise its model's name."""
     persona: str | None = None
     """Who the agent is and what it looks at, in a sentence or two."""
-    base_url: str | None = None
-    """Another address than the vendor's own."""
+    base_url: Annotated[str, AfterValidator(refuse_secrets)] | None = None
+    """Another address than the vendor's own: server and path, without a key."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     """How freely it chooses its words, 0 to 2; otherwise the vendor's default."""
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     """The most tokens in one answer."""
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: float | None = Field(default=None, gt=0, le=MAX_TIMEOUT)
     """Seconds of silence after which a call has failed."""
 
     @field_validator("provider")
@@ -57,11 +86,11 @@ class PanelConfig(AgentConfig):
 class SessionConfig(_Strict):
     """The rules of one deliberation."""
 
-    min_rounds: int = Field(default=3, ge=1)
+    min_rounds: int = Field(default=3, ge=1, le=MAX_TIMES)
     """Rounds on a topic before the participants are asked whether to conclude it."""
-    max_rounds: int = Field(default=10, ge=1)
+    max_rounds: int = Field(default=10, ge=1, le=MAX_TIMES)
     """Rounds after which a topic is closed in any case."""
-    checkpoint_interval: int = Field(default=3, ge=1)
+    checkpoint_interval: int = Field(default=3, ge=1, le=MAX_TIMES)
     """From `min_rounds` on, the user is asked how to go on in every round that this divides."""
     participation: Literal["disabled", "start_of_round", "end_of_round"] = "disabled"
     """Whether and when the user may speak in a round."""
@@ -69,9 +98,9 @@ class SessionConfig(_Strict):
     """How many must say yes to conclude a topic or the session."""
     voting_rule: Literal["borda", "copeland", "plurality"] = "borda"
     """How the ballots on the agenda are counted."""
-    agenda_rejections: int = Field(default=3, ge=0)
+    agenda_rejections: int = Field(default=3, ge=0, le=MAX_TIMES)
     """How often the user may reject a proposed agenda."""
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     """The seed of every random choice; otherwise drawn for each session."""
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from virtual_agora.addresses import refuse_secrets
 from virtual_agora.errors import ConfigurationError, MissingExtraError
 from virtual_agora.providers.vendors import Settings, Vendor, check_provider, key_of, require_key
 
@@ -61,7 +62,13 @@ def create_provider(
 
 
 def require_address(provider: str, base_url: str | None) -> None:
-    """ConfigurationError if `base_url` is no web address, or missing where the provider has none of its own."""
+    """ConfigurationError if `base_url` cannot be used, or is missing where the provider has none of its own."""
+    try:
+        refuse_secrets(base_url or "")
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The base_url cannot be used: {error}.", hint="Correct it."
+        ) from None
     if base_url and not base_url.startswith(("http://", "https://")):
         raise ConfigurationError(
             f"The base_url “{base_url}” is no web address.",
@@ -90,7 +97,7 @@ def _integration(vendor: Vendor) -> Callable[..., BaseChatModel]:
         if error.name is not None and error.name.partition(".")[0] == vendor.module:
             raise _not_installed(vendor) from error
         raise MissingExtraError(
-            f"The integration for {vendor.label} cannot be imported: {error}.",
+            f"{vendor.label} needs an integration that cannot be imported: {error}.",
             hint=_install(vendor),
         ) from error
     return factory
@@ -98,7 +105,7 @@ def _integration(vendor: Vendor) -> Callable[..., BaseChatModel]:
 
 def _not_installed(vendor: Vendor) -> MissingExtraError:
     return MissingExtraError(
-        f"The integration for {vendor.label} is not installed.", hint=_install(vendor)
+        f"{vendor.label} needs an integration that is not installed.", hint=_install(vendor)
     )
 
 
