@@ -180,8 +180,8 @@ MISTAKES = [
         "default",
     ),
     (
-        PANEL + f"session: {{seed: {2**32}}}\n",
-        "“session.seed” should be 4,294,967,295 or less, not 4294967296",
+        PANEL + f"session: {{seed: {2**63}}}\n",
+        "“session.seed” should be 9,223,372,036,854,775,807 or less, not 9223372036854775808",
         "default",
     ),
     (PANEL + "session: {seed: -1}\n", "“session.seed” should be 0 or more, not -1", "default"),

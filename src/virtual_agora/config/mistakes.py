@@ -30,9 +30,9 @@ _EXPECTED = {
     "tuple_type": "a list, each entry beginning with “- ”",
     "model_type": "settings, each on a line of its own such as “provider: openai”",
     "literal_error": "one of {expected}",
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "{ge:g} or more",
-    "less_than_equal": "{le:,.15g} or less",
+    "greater_than": "more than {gt:,}",
+    "greater_than_equal": "{ge:,} or more",
+    "less_than_equal": "{le:,} or less",
     "string_too_short": "some text",
     "too_short": "a list with at least one entry",
 }
@@ -71,7 +71,14 @@ def describe(error: ValidationError, root: yaml.Node, file: str) -> Configuratio
 
 def _expected(problem: ErrorDetails) -> str:
     pattern = _EXPECTED.get(problem["type"])
-    return pattern.format(**problem.get("ctx", {})) if pattern else f"different ({problem['msg']})"
+    if not pattern:
+        return f"different ({problem['msg']})"
+    # Bounds of a fraction are fractions too, but read better as the whole numbers that they are.
+    bounds = {
+        name: int(value) if isinstance(value, float) else value
+        for name, value in problem.get("ctx", {}).items()
+    }
+    return pattern.format(**bounds)
 
 
 def _shown(value: object) -> str:

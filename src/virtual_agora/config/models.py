@@ -31,8 +31,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 MIN_PARTICIPANTS = 2
 MAX_PARTICIPANTS = 20
 
-MAX_SEED = 2**32 - 1
-"""The largest seed; a seed is a whole number from 0."""
+MAX_SEED = 2**63 - 1
+"""The largest seed that fits into a session's state; a seed is a whole number from 0."""
 
 MAX_TIMES = 1_000
 """More rounds, or rejections, than any deliberation has."""
