@@ -17,6 +17,7 @@ import yaml
 from filelock import FileLock
 
 from tests.conftest import THEME
+from tests.support.wire import Wire
 from virtual_agora.main import main
 from virtual_agora.state.checkpoints import open_saver, thread
 from virtual_agora.state.schema import SCHEMA_VERSION
@@ -405,6 +406,33 @@ def test_a_person_is_asked_and_decides(folder):
     terminal.press("s")  # skip to the report
     assert terminal.end() == 0
     assert (folder / "reports/session_s/index.md").is_file()
+
+
+def test_a_key_mended_while_the_session_asks_counts_at_once(folder):
+    old, new = "sk-old-1f0c9a4b7d", "sk-new-1f0c9a4b7d"
+    (folder / ".env").write_text(f"OPENAI_API_KEY={old}\n")
+    with Wire(folder.parent / "requests.jsonl") as wire:
+        agents = [
+            AGENT | {"model": model, "base_url": wire.base_url}
+            for model in ("good", "refuses-old-key")
+        ]
+        config(folder, agents=agents, session={"min_rounds": 1, "max_rounds": 1})
+        words = ("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
+        terminal = Terminal(folder, *words)
+        terminal.until("retry")
+        said = terminal.screen
+        (folder / ".env").write_text(f"OPENAI_API_KEY={new}\n")
+        terminal.press("r")
+        assert terminal.end() == 0, terminal.screen[-2000:]
+        refused = [line for line in wire.received() if line["model"] == "refuses-old-key"]
+        answered = [line for line in wire.answered() if line["model"] == "refuses-old-key"]
+    assert len(refused) == len(answered) + 1
+    assert "refused the key" in said
+    assert old not in said
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != ".env":
+            assert old.encode() not in path.read_bytes(), path
+            assert new.encode() not in path.read_bytes(), path
 
 
 def test_a_second_interrupt_does_not_wait_for_a_slow_model(folder, monkeypatch):

@@ -250,14 +250,17 @@ def _interruptible(view: View, control: RunControl, stopped: str) -> Iterator[No
 
 
 def _at_leisure(answer: Answerer) -> Answerer:
-    """`answer`, during which Ctrl-C leaves at once: no call is in flight."""
+    """`answer`, during which Ctrl-C leaves at once, since no call is in flight, and a key can be mended."""
 
     def ask(question: Question) -> Any:
         running = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            return answer(question)
+            given = answer(question)
         finally:
             signal.signal(signal.SIGINT, running)
+        if question["type"] == "provider_failure":
+            load_env(Path())
+        return given
 
     return ask
 

@@ -29,6 +29,26 @@ def test_lines_become_variables_and_do_not_replace_any(
     assert os.environ[SECOND] == "two words"
 
 
+def test_read_again_it_takes_over_what_changed_in_the_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FIRST, "real")
+    file = tmp_path / ".env"
+    file.write_text(f"{FIRST}=file\n{SECOND}=old\n")
+    load_env(tmp_path)
+    file.write_text(f"{FIRST}=file again\n{SECOND}=new\n")
+    load_env(tmp_path)
+    assert (os.environ[FIRST], os.environ[SECOND]) == ("real", "new")
+    os.environ[SECOND] = "set by the program"
+    load_env(tmp_path)
+    assert os.environ[SECOND] == "set by the program"
+    del os.environ[SECOND]
+    load_env(tmp_path)
+    file.write_text("")
+    load_env(tmp_path)
+    assert SECOND not in os.environ
+
+
 def test_no_file_is_no_mistake(tmp_path: Path) -> None:
     assert load_env(tmp_path) is None
     (tmp_path / ".env").mkdir()

@@ -5,6 +5,7 @@ Which fault a model has is its name; see `tests/support/wire.py`.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 
@@ -249,6 +250,41 @@ def test_a_model_can_be_replaced(make_flow, wire):
     assert state["agents"][1]["model"] == "good"
     assert kinds(state) == [("replaced", "participant-2")]
     assert len([line for line in wire.received() if line["model"] == "refuses-key"]) == 1
+
+
+def test_only_the_model_that_can_be_asked_is_on_record(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good", "refuses-key"))
+    session = flow.create_session(THEME, topics=TOPICS)
+    new = {"action": "replace_model", "provider": "opneai", "model": "good"}
+    tries = [new, new | {"provider": "openai_compatible", "base_url": wire.base_url}]
+    asked = []
+
+    def answer(question):
+        if question["type"] != "provider_failure":
+            return default_answer(question)
+        asked.append(question["failures"][0])
+        return tries.pop(0)
+
+    list(checked_updates(flow, session, answer))
+    state = flow.state_manager.get_snapshot()
+    assert [failure["provider"] for failure in asked] == ["openai_compatible", "opneai"]
+    assert "Did you mean “openai”?" in asked[1]["reason"]
+    assert kinds(state) == [("replaced", "participant-3")]
+    assert "openai_compatible/good" in state["notices"][0]["text"]
+    assert "opneai" not in json.dumps(state)
+
+
+def test_a_model_that_never_could_be_asked_is_on_no_record(make_flow, wire):
+    flow = make_flow(panel(wire, "good", "good", "refuses-key"))
+    wrong = {"action": "replace_model", "provider": "opneai", "model": "good"}
+    state = finish(
+        flow,
+        flow.create_session(THEME, topics=TOPICS),
+        provider_failure=[wrong, "exclude_agent"],
+    )
+    assert kinds(state) == [("excluded", "participant-3")]
+    assert state["agents"][2]["provider"] == "openai_compatible"
+    assert set(state["usage"]) == {"openai_compatible/good", "openai_compatible/refuses-key"}
 
 
 @pytest.mark.parametrize("model", ["always-500", "refuses-key"])

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from tests.providers.conftest import KEY, Bench, StillClock
+from tests.providers.conftest import KEY, KEYS, Bench, StillClock
 from tests.providers.test_answers import GOOD, SPEECH, Proposals
 from virtual_agora.errors import PermanentProviderError, ProviderAccessError, ProviderError
 from virtual_agora.providers.calls import CallPolicy
@@ -122,6 +122,20 @@ class TestAccess:
         assert "refused the key" in error.message
         assert "_API_KEY" in error.hint
         assert len(bench.sent()) == 1
+
+    def test_key_refused_that_was_replaced_meanwhile(
+        self, bench_for: Callable[[str], Bench], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench = bench_for("openai")
+        bench.server.fail(401, message=f"Incorrect API key provided: {KEY}", times=9)
+
+        def replace_it() -> bool:
+            for name in KEYS:
+                monkeypatch.setenv(name, "sk-another-9876543210")
+            return False
+
+        bench.stopping = replace_it  # is asked when the client is made, and before it sends
+        assert "[OPENAI_API_KEY]" in fails(bench, ProviderAccessError).message
 
     def test_quota_used_up(self, bench: Bench) -> None:
         bench.server.fail(

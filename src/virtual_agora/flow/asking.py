@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from langgraph.config import get_stream_writer
+from langgraph.errors import GraphDrained
 from langgraph.func import task
 from pydantic import BaseModel
 from typing_extensions import TypedDict

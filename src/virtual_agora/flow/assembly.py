@@ -16,6 +16,7 @@ from virtual_agora.flow import nodes_v13
 from virtual_agora.flow.error_recovery import ErrorRecoveryManager
 from virtual_agora.hitl import Question, check_answer
 from virtual_agora.prompts import Prompts
+from virtual_agora.providers.vendors import check_provider, key_of
 from virtual_agora.state.schema import AgentRecord
 
 __all__ = ["Assembly"]
@@ -52,11 +53,12 @@ class Assembly:
         return check_answer(question, nodes_v13.interrupt(question))
 
     def model_for(self, agent: AgentRecord) -> BaseChatModel:
-        """The chat model an agent speaks through; made on first use, in this process.
+        """The chat model an agent speaks through; made on first use in this process, and anew for a new key.
 
         `create_provider` is looked up at every call, so that a test can put another far end in its place.
         """
-        key = (agent["id"], agent["provider"], agent["model"], agent["base_url"])
+        secret = key_of(check_provider(agent["provider"]))
+        key = (agent["id"], agent["provider"], agent["model"], agent["base_url"], secret)
         if key not in self._models:
             self._models[key] = providers.create_provider(
                 agent["provider"],

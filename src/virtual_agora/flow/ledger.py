@@ -88,19 +88,12 @@ class Ledger:
         self.note("excluded", id_, f"{self._agents[id_]['name']} was excluded: {reason}")
 
     def replace_model(self, id_: str, answer: Mapping[str, Any]) -> None:
-        """Give a member the provider, model and base_url of the user's answer."""
-        before = self._agents[id_]
-        after = before.copy()
+        """Give a member the provider, model and base_url of the user's answer; `update` notes what came of it."""
+        after = self._agents[id_].copy()
         after["provider"] = answer["provider"].lower()
         after["model"] = answer["model"]
         after["base_url"] = answer["base_url"]
         self._agents[id_] = after
-        self.note(
-            "replaced",
-            id_,
-            f"{before['name']} spoke as {after['provider']}/{after['model']} from here on, "
-            f"not as {before['provider']}/{before['model']}.",
-        )
 
     def note(self, kind: str, agent: str, text: str) -> None:
         """Record something that the reports must say."""
@@ -116,7 +109,12 @@ class Ledger:
 
     def update(self) -> dict[str, Any]:
         """What changed, as an update to the state."""
-        replaced = [agent for agent in self._agents.values() if agent not in self._state["agents"]]
+        replaced = []
+        for before in self._state["agents"]:
+            after = self._agents[before["id"]]
+            if after != before and after["id"] not in self._excluded:
+                replaced.append(after)
+                self._note_replacement(before, after)
         grown = {"agents": replaced, "usage": self._usage, "notices": self._notices}
         update: dict[str, Any] = {name: new for name, new in grown.items() if new}
         if self._failures != self._state["failures"]:
@@ -124,3 +122,11 @@ class Ledger:
         if self._excluded != self._state["excluded"]:
             update["excluded"] = self._excluded
         return update
+
+    def _note_replacement(self, before: AgentRecord, after: AgentRecord) -> None:
+        self.note(
+            "replaced",
+            after["id"],
+            f"{before['name']} was given {after['provider']}/{after['model']} from here on, "
+            f"in place of {before['provider']}/{before['model']}.",
+        )

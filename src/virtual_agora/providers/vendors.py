@@ -248,17 +248,23 @@ def require_key(provider: str, base_url: str | None = None) -> None:
 
 
 def redact(text: str) -> str:
-    """`text` without the value of any known key."""
-    for vendor in VENDORS.values():
-        for variable in vendor.keys:
-            value = os.environ.get(variable, "").strip()
-            if len(value) >= SHORTEST_SECRET:
-                text = text.replace(value, f"[{variable}]")
+    """`text` without any known key: neither those of the environment nor any that was there before."""
+    for vendor in reversed(_VENDORS):  # a key in several variables goes by the first
+        key_of(vendor)
+    # The longest first, as one key may be the beginning of another.
+    for key in sorted(_seen, key=len, reverse=True):
+        text = text.replace(key, f"[{_seen[key]}]")
     return text
 
 
 def key_of(vendor: Vendor) -> str:
     """The vendor's key from the environment, or nothing."""
     # Stripped: a key with a line's end is refused by the HTTP library, in a message that shows it.
-    values = (os.environ.get(variable, "").strip() for variable in vendor.keys)
-    return next((value for value in values if value), "")
+    found = {name: key for name in vendor.keys if (key := os.environ.get(name, "").strip())}
+    named = reversed(found.items())
+    _seen.update((key, name) for name, key in named if len(key) >= SHORTEST_SECRET)
+    return next(iter(found.values()), "")
+
+
+_seen: dict[str, str] = {}
+"""Every key this process has come across, and its variable: a client made earlier may still hold an old one."""
