@@ -103,6 +103,10 @@ def proposals(*lists: Sequence[tuple[str, str]]) -> str:
     return tag("proposals", "\n\n".join(blocks))
 
 
+def assigned(heading: str) -> str:
+    return tag("assignment", "It covers what its heading says.", heading=heading)
+
+
 def model(seed: int = 7, latency: float | None = 0, **more: Any) -> OfflineChatModel:
     return OfflineChatModel(model_name="scripted", seed=seed, latency=latency, **more)
 

@@ -18,6 +18,7 @@ from tests.providers.scripted import (
     Poll,
     Topics,
     ask,
+    assigned,
     ballot_on,
     change_of,
     collated,
@@ -159,7 +160,7 @@ def test_a_prompt_without_the_expected_tags_is_answered_all_the_same(
 def test_a_task_without_a_name_is_known_by_its_form_or_its_material() -> None:
     lists = proposals([("Honey", "Sweet."), ("Wax", "Useful.")])
     merged = ask(Topics, [HumanMessage(lists)])
-    section = say([HumanMessage('<section title="Where we disagree"></section>')])
+    section = say([HumanMessage(assigned("Where we disagree"))])
 
     assert [topic.title for topic in merged.topics] == ["Honey", "Wax"]
     assert common().without_quotes in section

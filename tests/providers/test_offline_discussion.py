@@ -14,6 +14,7 @@ from tests.providers.scripted import (
     Outline,
     Poll,
     ask,
+    assigned,
     prompt,
     say,
     sentences,
@@ -201,9 +202,7 @@ def test_a_report_has_an_outline_and_sections_that_rest_on_what_was_said(topic: 
     titles = [section.title for section in outline.sections]
     poll = tag("dissent", "The last poll:\n- yes: It is enough.\n- no: Nobody asked the drivers.")
     texts = {
-        title: say(
-            prompt("report_section", "Writer", poll, instruction=f"Write “{title}”.", **material)
-        )
+        title: say(prompt("report_section", "Writer", poll, assigned(title), **material))
         for title in titles
     }
 
@@ -217,9 +216,7 @@ def test_a_report_has_an_outline_and_sections_that_rest_on_what_was_said(topic: 
 
 
 def test_where_nothing_was_said_nothing_is_quoted() -> None:
-    section = say(
-        prompt("report_section", "Writer", topic=TOPICS[0], instruction="Write “The answer”.")
-    )
+    section = say(prompt("report_section", "Writer", assigned("The answer"), topic=TOPICS[0]))
     summary = say(prompt("topic_summary", "Summarizer", topic=TOPICS[0]))
 
     assert common().without_quotes in section
@@ -250,7 +247,7 @@ def test_the_final_report_quotes_from_the_sections_of_its_own_kind() -> None:
         tag("section", "- “Nobody counted those who stayed home.”", title="Objections", topic="A"),
     ]
     found, disputed = (
-        say(prompt("report_section", "Writer", *written, instruction=f"Write “{title}”."))
+        say(prompt("report_section", "Writer", *written, assigned(title)))
         for title in ("What held", "Disagreements")
     )
 

@@ -33,6 +33,7 @@ _TAGS = [
     "final_words",
     "section",
     "agenda",
+    "assignment",
     "you",
     "task",
 ]

@@ -25,16 +25,17 @@ class ReportWriter(Member):
         )
 
     def section(self, state: State, topic: str, material: str, section: Section) -> Request[str]:
-        """One section, readable alone."""
+        """One section, readable alone. Its heading and brief are a model's words, so they stand with the material."""
+        brief = section.brief or "It covers what its heading says."
+        assignment = fence("assignment", brief, heading=section.title)
         return self.request(
             "report_section",
             str,
             state,
             material,
+            assignment,
             topic=topic,
             subject=_subject(topic),
-            section=section.title,
-            brief=section.brief or "what its heading says",
         )
 
 
@@ -61,4 +62,4 @@ def _vote(state: State, topic: str) -> str:
 
 
 def _subject(topic: str) -> str:
-    return f"the topic “{topic}”" if topic else "the whole session"
+    return "the topic above" if topic else "the whole session"

@@ -27,7 +27,7 @@ PROMPTS: dict[str, tuple[str, ...]] = {
     "session_poll": (),
     "final_words": (),
     "report_outline": ("subject",),
-    "report_section": ("subject", "section", "brief"),
+    "report_section": ("subject",),
     "topic_summary": (),
     "modification": (),
 }

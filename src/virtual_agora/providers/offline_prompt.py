@@ -25,8 +25,8 @@ class Statement:
 class Prompt:
     """A prompt's parts. Texts are as they stood between the tags; what was missing is empty.
 
-    `summaries`, `conclusions` and `sections` hold round, topic or title, and text; `section` is the title of the one to
-    write. `round` is the round under discussion, from 1.
+    `summaries`, `conclusions` and `sections` hold round, topic or title, and text; `heading` is that of the
+    section to write. `round` is the round under discussion, from 1.
     `asked_again` says that an earlier answer to the same prompt was returned as faulty.
     """
 
@@ -44,7 +44,7 @@ class Prompt:
     final_words: tuple[str, ...]
     dissent: str
     sections: tuple[tuple[str, str], ...]
-    section: str
+    heading: str
     name: str
     persona: str
     asked_again: bool
@@ -86,7 +86,7 @@ def read_prompt(
         for at, summary in enumerate(_elements(text, "summary"), 1)
     )
     you = _last(text, "you")
-    task, instruction = _last(text, "task").attributes.get("name", ""), _last(text, "task").body
+    task = _last(text, "task").attributes.get("name", "")
     if "</task>" in text and text.rpartition("</task>")[2].strip():
         asked_again = True
     task = task or _guess_task(text, fields)
@@ -118,7 +118,7 @@ def read_prompt(
             (element.attributes.get("title", ""), element.body)
             for element in _elements(text, "section")
         ),
-        section=_quoted_in(instruction) or _last(text, "section").attributes.get("title", ""),
+        heading=_last(text, "assignment").attributes.get("heading", ""),
         name=you.attributes.get("name", ""),
         persona=you.body or persona or "",
         asked_again=asked_again,
@@ -133,7 +133,7 @@ def _guess_task(text: str, fields: Collection[str]) -> str:
         "add": "modification",
         "topics": "collation" if "<proposals>" in text else "proposal",
     }
-    by_tag = {"<section": "report_section", "<dissent": "final_words"}
+    by_tag = {"<assignment": "report_section", "<dissent": "final_words"}
     named = [task for field, task in by_field.items() if field in fields]
     tagged = [task for tag, task in by_tag.items() if tag in text]
     return next(iter(named + tagged), "statement")
@@ -168,12 +168,6 @@ def _cut_out(text: str, tag: str) -> tuple[str, str]:
         return "", text
     body = text[start + len(tag) + 2 : end]
     return body, text[:start] + text[end:]
-
-
-def _quoted_in(instruction: str) -> str:
-    """What an instruction names between quotation marks, first of all."""
-    found = re.search('[“"]([^“”"]+)[”"]', instruction)
-    return found[1] if found else ""
 
 
 def _lines(text: str) -> tuple[str, ...]:

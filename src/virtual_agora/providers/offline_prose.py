@@ -58,7 +58,7 @@ def write(prompt: Prompt, voice: Voice, seed: int) -> str:
 
 
 def _scene(prompt: Prompt, voice: Voice, seed: int) -> _Scene:
-    own = (prompt.task, prompt.name, prompt.topic, prompt.round, prompt.section)
+    own = (prompt.task, prompt.name, prompt.topic, prompt.round, prompt.heading)
     chance = Random(number(seed, voice.offset, *own))
     theme = spoken(prompt.theme, common().unnamed_topic)
     topic = spoken(prompt.topic, theme)
@@ -171,7 +171,7 @@ def _last_words(scene: _Scene) -> str:
 
 def _section(scene: _Scene) -> str:
     prompt, stock = scene.prompt, common()
-    kind = _section_kind(prompt.section)
+    kind = _section_kind(prompt.heading)
     frame = pick(stock.sections[kind], scene.seed + prompt.topic_index)
     before, after = scene.line(frame.before), scene.line(frame.after)
     if kind == "provenance":
