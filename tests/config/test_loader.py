@@ -5,9 +5,10 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from virtual_agora.config.loader import config_hash, load_config
-from virtual_agora.config.models import Config
+from virtual_agora.config.models import Config, PanelConfig
 from virtual_agora.errors import ConfigurationError
 
 PANEL = "agents:\n  - {provider: offline, model: scripted, count: 3}\n"
@@ -294,3 +295,6 @@ def test_an_address_with_a_key_in_it_is_refused_and_not_repeated(
         load(tmp_path, text)
     assert "line 1 in “agents[0].base_url”" in caught.value.message
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(ValidationError) as refused:
+        PanelConfig(provider="openai", model="m", base_url=address)
+    assert "s3cret" not in str(refused.value)

@@ -127,18 +127,21 @@ def state() -> VirtualAgoraState:
             PanelConfig(
                 provider="openai",
                 model="gpt-6-luna",
-                base_url="https://user:hunter2@example.org/v1",
+                base_url="https://example.org/v1",
             ),
             PanelConfig(provider="anthropic", model="claude-sonnet-5-5"),
         ),
         session=SessionConfig(seed=7),
     )
+    saved = config.model_dump(mode="json")
+    # A configuration refuses this; reports leave it out all the same.
+    saved["agents"][0]["base_url"] = "https://user:hunter2@example.org/v1"
     titles = [FIRST, SECOND, "Could the network carry them?"]
     return VirtualAgoraState(
         session_id="free-buses",
         schema_version=1,
         start_time="2026-11-22T09:58:03+00:00",
-        config=config.model_dump(mode="json"),
+        config=saved,
         config_hash="0" * 64,
         seed=7,
         reports_dir="reports",
