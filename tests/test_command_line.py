@@ -355,6 +355,71 @@ def test_bad_words_on_the_command_line(say):
         assert ended.value.code == 2
 
 
+@pytest.mark.parametrize("seed", ["99999999999999999999", str(2**63), "-1", "", "1.5", "²"])
+def test_a_seed_that_does_not_fit(folder, capsys, seed):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", THEME, *TOPIC, "--yes", "--seed", seed])
+    assert ended.value.code == 2
+    assert f"a whole number from 0 to {2**63 - 1}" in capsys.readouterr().err
+    assert not (folder / "reports").exists()
+
+
+def test_the_greatest_seed(say):
+    assert say("run", THEME, *TOPIC, "--yes", "--session", "s", "--seed", str(2**63 - 1))[0] == 0
+    assert json.loads(say("show", "s", "--json")[1])["seed"] == 2**63 - 1
+
+
+# -- output that nobody can read on ----------------------------------------------------------------------
+
+
+def started(*words, stdout):
+    return subprocess.Popen([*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_reader_that_leaves_ends_the_run_saved(say, folder, monkeypatch):
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0.05")
+    words = ("run", THEME, *TOPIC, "--yes", "--session", "s", "--data-dir", "data")
+    with started(*words, stdout=subprocess.PIPE) as command:
+        while "Celia" not in command.stdout.readline():
+            pass
+        command.stdout.close()
+        assert command.wait(60) == 130
+        complaint = command.stderr.read()
+    assert complaint.splitlines() == [
+        "Stopped; everything that was answered is saved. "
+        "To go on: virtual-agora resume s --data-dir data"
+    ]
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0")
+    assert say("resume", "s", "--yes", "--data-dir", "data")[0] == 0
+    log = (folder / "data" / "logs" / "s.jsonl").read_text().splitlines()
+    calls = [line["call_id"] for line in map(json.loads, log) if line["event"] == "CallStarted"]
+    assert len(calls) == len(set(calls))
+
+
+@pytest.mark.parametrize(
+    "words", [["sessions"], ["show", "s"], ["show", "s", "--json"], ["show", "s", "--steps"]]
+)
+def test_a_reader_that_left_before_anything_was_said_is_no_news(say, words):
+    say("run", THEME, *TOPIC, "--session", "s")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with started(*words, stdout=writer) as command:
+        os.close(writer)
+        assert command.wait(60) == 130
+        assert command.stderr.read() == ""
+
+
+def test_an_output_that_takes_no_more_is_said(say):
+    say("run", THEME, *TOPIC, "--session", "s")
+    for words in (["show", "s", "--json"], ["sessions"], ["resume", "s", "--yes"]):
+        with open("/dev/full", "w") as full, started(*words, stdout=full) as command:
+            assert command.wait(60) == 4
+            complaint = command.stderr.read()
+        assert "No space left" in complaint
+        assert "Traceback" not in complaint
+    assert say("resume", "s", "--yes")[0] == 0
+
+
 # -- a person at a terminal --------------------------------------------------------------------------------
 
 

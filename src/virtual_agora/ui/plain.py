@@ -34,9 +34,16 @@ _ENDLESS = 10_000
 """Columns: a line is as long as its text, so that lines can be searched and counted."""
 
 
+class _Piped(Console):
+    """Rich ends the program when the reader has left; here that is an error like any other."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 def plain_console(stream: TextIO) -> Console:
     """A console that writes text and nothing else, in lines of any length."""
-    return Console(
+    return _Piped(
         file=stream,
         width=_ENDLESS,
         force_terminal=False,
