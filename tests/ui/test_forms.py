@@ -192,13 +192,15 @@ def test_everything_needed_to_decide_is_drawn() -> None:
 
 def test_a_question_nobody_knows_yet_is_drawn_with_what_it_says() -> None:
     question = {
-        "type": "budget_reached",
+        "type": "room_needed",
         "message": "?",
         "options": {"extend": ""},
         "default": None,
-        "spent": 1.5,
+        "seats": 3,
     }
-    assert "spent: 1.5" in drawn(*facts(question))
+    said = drawn(*facts(question))
+    assert "Room needed" in said
+    assert "seats: 3" in said
 
 
 def test_a_wrong_answer_is_explained_first(typed: Callable[[str], None]) -> None:

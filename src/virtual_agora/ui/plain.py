@@ -113,8 +113,12 @@ class PlainView:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the terminal to somebody else for a while."""
-        yield
+        """Leave the terminal to somebody else for a while, which does not count as the session's time."""
+        since = self._clock.elapsed()
+        try:
+            yield
+        finally:
+            self._began += self._clock.elapsed() - since
 
     def _announce(self, event: CallStarted) -> None:
         if event.task not in self._asked:
