@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -89,6 +90,19 @@ def test_resume_of_a_finished_session_only_says_where_the_reports_are(say, folde
     assert code == 0
     assert "reports/session_s" in out
     assert index.stat().st_mtime_ns == before
+
+
+def test_between_two_topics_every_link_in_the_reports_leads_somewhere(say, folder):
+    offline = {"provider": "offline", "model": "scripted", "count": 2}
+    config(folder, agents=[offline], session={"min_rounds": 1, "max_rounds": 1})
+    code, out, _ = say("run", THEME, *TOPIC, "--topic", "Who drives?", "--session", "s")
+    assert (code, "Shall the assembly go on?" in out) == (3, True)
+    pages = list((folder / "reports/session_s").rglob("*.md"))
+    assert {page.name for page in pages} == {"index.md", "01_what-does-it-cost.md", "transcript.md"}
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert (page.parent / link).is_file(), (page, link)
+    assert "still under way" in (folder / "reports/session_s/index.md").read_text()
 
 
 def test_sessions_and_show(say):
