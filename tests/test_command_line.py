@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -320,6 +321,30 @@ def test_folders_that_cannot_be_used(say, folder):
     assert "session_s" in err
     os.remove(folder / "reports" / "session_s")
     assert say("resume", "s", "--yes")[0] == 0  # the obstacle gone, it goes on
+
+
+def test_a_session_whose_reports_folder_is_spoilt_goes_on_with_another_in_its_place(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s")
+    shutil.rmtree(folder / "reports")
+    (folder / "reports").write_text("in the way")
+    code, out, err = say("resume", "s", "--yes")
+    assert code == 4
+    assert err.startswith(f"Error: {folder / 'reports'}")
+    assert f"Move {folder / 'reports'} away, or put a link to another folder in its place" in err
+    assert "file_output" not in err
+    assert "To go on: virtual-agora resume s" in out
+    (folder / "reports").unlink()
+    (folder / "elsewhere").mkdir()
+    (folder / "reports").symlink_to(folder / "elsewhere")
+    assert say("resume", "s", "--yes")[0] == 0
+    assert (folder / "elsewhere/session_s/index.md").is_file()
+
+
+def test_a_reports_folder_that_is_gone_is_made_again(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s")
+    shutil.rmtree(folder / "reports")
+    assert say("resume", "s", "--yes")[0] == 0
+    assert (folder / "reports/session_s/index.md").is_file()
 
 
 def test_a_database_that_is_none(say, folder):
