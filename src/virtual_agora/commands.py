@@ -164,7 +164,9 @@ def _configuration(chosen: Namespace) -> tuple[Config, str]:
             if config
             else panel_of(vendor.name, vendor.default_model)
         )
-        return panel, f"Every member speaks through {vendor.name}."
+        if vendor.name == "offline":
+            return panel, "A scripted panel speaks. For real models: virtual-agora init"
+        return panel, f"Every member speaks through {vendor.label}."
     if config is not None:
         names = ", ".join(name for name, _ in config.participants())
         return config, f"The panel: {names}."

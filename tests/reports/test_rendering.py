@@ -81,7 +81,6 @@ def test_what_is_there_after_each_topic_can_be_read_without_the_rest(
         "topics/01_who-would-pay-and-how-much.md",
         "index.md",
         "transcript.md",
-        "session.json",
     }
     check_links(files)
     index = files["index.md"]

@@ -199,10 +199,9 @@ def _cost(state: State) -> list[str]:
 
 
 def _files(state: State) -> list[str]:
-    lines = [
-        "- [Transcript](transcript.md): everything that was said and voted, in order",
-        "- [Session data](session.json): the same and more, for programs",
-    ]
+    lines = ["- [Transcript](transcript.md): everything that was said and voted, in order"]
+    if _is_complete(state):
+        lines.append("- [Session data](session.json): the same and more, for programs")
     documents = state.get("context_documents", [])
     parts = ["## Files", "\n".join(lines)]
     if documents:

@@ -51,7 +51,8 @@ def topic_page(state: State, topic: str) -> dict[str, str]:
 
 def topic_report(state: State, topic: str) -> dict[str, str]:
     """What there is to read once a topic is closed: the report on it, and all that it leads to."""
-    return {"index.md": _overview(state, [])} | topic_page(state, topic) | _record(state)
+    page = topic_page(state, topic)
+    return {"index.md": _overview(state, []), **page, "transcript.md": transcript(state)}
 
 
 def final_report(state: State) -> dict[str, str]:
@@ -76,16 +77,14 @@ def final_report(state: State) -> dict[str, str]:
         files[finals[number].path] = join(parts)
     for topic in topics(state):
         files |= topic_page(state, topic)
-    return files | _record(state)
+    files["transcript.md"] = transcript(state)
+    files["session.json"] = session_json(state)
+    return files
 
 
 def _overview(state: State, finals: Sequence[Entry]) -> str:
     listed = [Entry(topic, _topic_file(n, topic)) for n, topic in enumerate(topics(state), start=1)]
     return index(state, finals=finals, topics=listed)
-
-
-def _record(state: State) -> dict[str, str]:
-    return {"transcript.md": transcript(state), "session.json": session_json(state)}
 
 
 def _topic_file(number: int, topic: str) -> str:
