@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +92,19 @@ def test_resume_of_a_finished_session_only_says_where_the_reports_are(say, folde
     assert code == 0
     assert "reports/session_s" in out
     assert index.stat().st_mtime_ns == before
+
+
+def test_between_two_topics_every_link_in_the_reports_leads_somewhere(say, folder):
+    offline = {"provider": "offline", "model": "scripted", "count": 2}
+    config(folder, agents=[offline], session={"min_rounds": 1, "max_rounds": 1})
+    code, out, _ = say("run", THEME, *TOPIC, "--topic", "Who drives?", "--session", "s")
+    assert (code, "Shall the assembly go on?" in out) == (3, True)
+    pages = list((folder / "reports/session_s").rglob("*.md"))
+    assert {page.name for page in pages} == {"index.md", "01_what-does-it-cost.md", "transcript.md"}
+    for page in pages:
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert (page.parent / link).is_file(), (page, link)
+    assert "still under way" in (folder / "reports/session_s/index.md").read_text()
 
 
 def test_sessions_and_show(say):
@@ -309,6 +324,30 @@ def test_folders_that_cannot_be_used(say, folder):
     assert say("resume", "s", "--yes")[0] == 0  # the obstacle gone, it goes on
 
 
+def test_a_session_whose_reports_folder_is_spoilt_goes_on_with_another_in_its_place(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s")
+    shutil.rmtree(folder / "reports")
+    (folder / "reports").write_text("in the way")
+    code, out, err = say("resume", "s", "--yes")
+    assert code == 4
+    assert err.startswith(f"Error: {folder / 'reports'}")
+    assert f"Move {folder / 'reports'} away, or put a link to another folder in its place" in err
+    assert "file_output" not in err
+    assert "To go on: virtual-agora resume s" in out
+    (folder / "reports").unlink()
+    (folder / "elsewhere").mkdir()
+    (folder / "reports").symlink_to(folder / "elsewhere")
+    assert say("resume", "s", "--yes")[0] == 0
+    assert (folder / "elsewhere/session_s/index.md").is_file()
+
+
+def test_a_reports_folder_that_is_gone_is_made_again(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s")
+    shutil.rmtree(folder / "reports")
+    assert say("resume", "s", "--yes")[0] == 0
+    assert (folder / "reports/session_s/index.md").is_file()
+
+
 def test_a_database_that_is_none(say, folder):
     (folder / "data").mkdir()
     (folder / "data" / "sessions.sqlite3").write_bytes(b"nonsense" * 1000)
@@ -354,6 +393,71 @@ def test_bad_words_on_the_command_line(say):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("seed", ["99999999999999999999", str(2**63), "-1", "", "1.5", "²"])
+def test_a_seed_that_does_not_fit(folder, capsys, seed):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", THEME, *TOPIC, "--yes", "--seed", seed])
+    assert ended.value.code == 2
+    assert f"a whole number from 0 to {2**63 - 1}" in capsys.readouterr().err
+    assert not (folder / "reports").exists()
+
+
+def test_the_greatest_seed(say):
+    assert say("run", THEME, *TOPIC, "--yes", "--session", "s", "--seed", str(2**63 - 1))[0] == 0
+    assert json.loads(say("show", "s", "--json")[1])["seed"] == 2**63 - 1
+
+
+# -- output that nobody can read on ----------------------------------------------------------------------
+
+
+def started(*words, stdout):
+    return subprocess.Popen([*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_reader_that_leaves_ends_the_run_saved(say, folder, monkeypatch):
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0.05")
+    words = ("run", THEME, *TOPIC, "--yes", "--session", "s", "--data-dir", "data")
+    with started(*words, stdout=subprocess.PIPE) as command:
+        while "Celia" not in command.stdout.readline():
+            pass
+        command.stdout.close()
+        assert command.wait(60) == 130
+        complaint = command.stderr.read()
+    assert complaint.splitlines() == [
+        "Stopped; everything that was answered is saved. "
+        "To go on: virtual-agora resume s --data-dir data"
+    ]
+    monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0")
+    assert say("resume", "s", "--yes", "--data-dir", "data")[0] == 0
+    log = (folder / "data" / "logs" / "s.jsonl").read_text().splitlines()
+    calls = [line["call_id"] for line in map(json.loads, log) if line["event"] == "CallStarted"]
+    assert len(calls) == len(set(calls))
+
+
+@pytest.mark.parametrize(
+    "words", [["sessions"], ["show", "s"], ["show", "s", "--json"], ["show", "s", "--steps"]]
+)
+def test_a_reader_that_left_before_anything_was_said_is_no_news(say, words):
+    say("run", THEME, *TOPIC, "--session", "s")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with started(*words, stdout=writer) as command:
+        os.close(writer)
+        assert command.wait(60) == 130
+        assert command.stderr.read() == ""
+
+
+def test_an_output_that_takes_no_more_is_said(say):
+    say("run", THEME, *TOPIC, "--session", "s")
+    for words in (["show", "s", "--json"], ["sessions"], ["resume", "s", "--yes"]):
+        with open("/dev/full", "w") as full, started(*words, stdout=full) as command:
+            assert command.wait(60) == 4
+            complaint = command.stderr.read()
+        assert "No space left" in complaint
+        assert "Traceback" not in complaint
+    assert say("resume", "s", "--yes")[0] == 0
 
 
 # -- a person at a terminal --------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from virtual_agora.errors import (
     StorageError,
     UsageError,
 )
-from virtual_agora.events import Stopping
+from virtual_agora.events import Event, Stopping
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.prompts import Prompts
@@ -43,7 +43,7 @@ from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
 
-__all__ = ["doctor", "fork", "init", "resume", "run", "sessions", "show"]
+__all__ = ["discard_output", "doctor", "fork", "init", "resume", "run", "sessions", "show"]
 
 View = LiveView | PlainView
 
@@ -164,7 +164,9 @@ def _configuration(chosen: Namespace) -> tuple[Config, str]:
             if config
             else panel_of(vendor.name, vendor.default_model)
         )
-        return panel, f"Every member speaks through {vendor.name}."
+        if vendor.name == "offline":
+            return panel, "A scripted panel speaks. For real models: virtual-agora init"
+        return panel, f"Every member speaks through {vendor.label}."
     if config is not None:
         names = ", ".join(name for name, _ in config.participants())
         return config, f"The panel: {names}."
@@ -199,6 +201,17 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     again = f"To go on: {_resume_command(session_id, data_dir)}"
     stopped = f"Stopped; everything that was answered is saved. {again}"
     control = RunControl()
+    unread: list[OSError] = []
+
+    def tell(event: Event) -> None:
+        try:
+            view(event)
+        except OSError as error:
+            # Nobody can read on. That ends the run as Ctrl-C does, after the calls in flight.
+            unread.append(error)
+            discard_output()
+            control.request_drain("the output cannot be written")
+
     answer: Answerer | None = None
     if yes:
         answer = default_answer
@@ -208,8 +221,11 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     view.recall(agora.snapshot(session_id))
     try:
         with view, _interruptible(view, control, stopped):
-            leg = agora.run_leg(session_id, answer, listener=view, control=control)
+            leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):
+        if unread:
+            sys.stderr.write(f"{stopped}\n")
+            raise unread[0] from None
         console.print(stopped)
         return Exit.INTERRUPTED
     except SessionLockedError:
@@ -224,6 +240,11 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
         return Exit.WAITING
     console.print(f"Begin with {_relative(leg.reports / 'index.md')}")
     return Exit.DONE
+
+
+def discard_output() -> None:
+    """Have everything that is still written to standard output go nowhere, without complaint."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

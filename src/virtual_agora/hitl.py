@@ -1,7 +1,7 @@
 """The human's questions and answers, typed. Nothing here reads or prints.
 
-A question travels as plain data: `type`, `message`, `options` (action → what it does), `default` (the
-action `--yes` takes, or None) and the facts needed to decide. An answer is `{"action": …, …}`; a bare
+A question travels as plain data: `type`, `message`, `options` (action → what it does; the first loses
+nothing, and a form may offer it first), `default` (the action `--yes` takes, or None) and the facts needed to decide. An answer is `{"action": …, …}`; a bare
 string is taken as the action. `check_answer` turns what a front end returned into a whole answer, or says
 in one sentence why it cannot be one; what does not pass never reaches a node.
 """

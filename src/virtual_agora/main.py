@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         "--context", type=Path, metavar="FOLDER", help=".txt and .md files for the panel to read"
     )
     run.add_argument("--session", metavar="NAME", help="a name for the session")
-    run.add_argument("--seed", type=int, metavar="N", help="the seed of every random choice")
+    run.add_argument("--seed", type=_seed, metavar="N", help="the seed of every random choice")
     run.add_argument(
         "--reports-dir",
         type=Path,
@@ -106,25 +105,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(arguments)
     # Imported only here, so that --help answers at once.
     from virtual_agora import commands
-    from virtual_agora.errors import Exit, NodeExecutionError, UsageError, VirtualAgoraError
+    from virtual_agora.errors import Exit, NodeExecutionError, VirtualAgoraError
 
     # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
     gc.freeze()
     try:
         code: int = getattr(commands, chosen.command)(chosen)
+        sys.stdout.flush()  # at exit it would be too late to say what goes wrong with it
     except KeyboardInterrupt:
         _say("Interrupted.")
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has left; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
-    except NodeExecutionError as error:
-        _say(f"Error: {error.message}", error.hint)
-        return Exit.USAGE if isinstance(error.cause, UsageError) else Exit.FAILED
+        # Whoever read the output has seen enough.
+        commands.discard_output()
+        return Exit.INTERRUPTED
     except VirtualAgoraError as error:
-        _say(f"Error: {error.message}", error.hint)
-        return error.exit_code
+        cause = error.cause if isinstance(error, NodeExecutionError) else None
+        told = cause if isinstance(cause, VirtualAgoraError) else error
+        _say(f"Error: {told.message}", told.hint)
+        return told.exit_code
+    except OSError as error:
+        # Files have errors of their own; what is left is, as a rule, the output.
+        commands.discard_output()
+        _say(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror or error}.")
+        return Exit.FAILED
     return code
 
 
@@ -140,6 +144,15 @@ class _ShowVersion(argparse.Action):
         from importlib.metadata import version
 
         parser.exit(message=f"virtual-agora {version('virtual-agora')}\n")
+
+
+def _seed(text: str) -> int:
+    # Imported only here, so that --help answers at once.
+    from virtual_agora.config.models import MAX_SEED
+
+    if not text.isdecimal() or len(text) > len(str(MAX_SEED)) or int(text) > MAX_SEED:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {MAX_SEED}")
+    return int(text)
 
 
 def _say(*lines: str) -> None:

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from tests.reports.conftest import FIRST, SECOND, votes
 from virtual_agora.reports import final_report, session_json, topic_report, write
+from virtual_agora.reports.rendering import topic_page
 from virtual_agora.reports.words import short
 from virtual_agora.state.demo import DEMO_STAMP, MIXED_STAMP
 from virtual_agora.state.schema import Report, VirtualAgoraState
@@ -43,13 +44,7 @@ def test_the_files(state: VirtualAgoraState) -> None:
     ]
 
 
-def test_every_link_leads_somewhere(state: VirtualAgoraState) -> None:
-    state["completed_topics"] = ["Wer zahlt (und wie viel)?", SECOND]
-    for field in ("messages", "topic_summaries", "reports", "vote_history", "notices"):
-        for entry in cast(dict[str, Any], state)[field]:
-            if entry["topic"] == FIRST:
-                entry["topic"] = state["completed_topics"][0]
-    files = final_report(state)
+def check_links(files: dict[str, str]) -> None:
     for name, text in files.items():
         if name.endswith(".md"):
             for link in links(text):
@@ -60,6 +55,41 @@ def test_every_link_leads_somewhere(state: VirtualAgoraState) -> None:
                     del parts[at - 1 : at + 1]
                 target = files["/".join(parts)]
                 assert not anchor or f'<a id="{anchor}"></a>' in target, (name, link)
+
+
+def test_every_link_leads_somewhere(state: VirtualAgoraState) -> None:
+    state["completed_topics"] = ["Wer zahlt (und wie viel)?", SECOND]
+    for field in ("messages", "topic_summaries", "reports", "vote_history", "notices"):
+        for entry in cast(dict[str, Any], state)[field]:
+            if entry["topic"] == FIRST:
+                entry["topic"] = state["completed_topics"][0]
+    check_links(final_report(state))
+
+
+def test_what_is_there_after_each_topic_can_be_read_without_the_rest(
+    state: VirtualAgoraState,
+) -> None:
+    whole = final_report(state)
+    state["status"] = "running"
+    for field in ("messages", "topic_summaries", "vote_history"):
+        entries = cast(dict[str, Any], state)[field]
+        entries[:] = [entry for entry in entries if entry["topic"] != SECOND]
+    state["agenda"] = [SECOND, *state["agenda"]]
+    state["completed_topics"], state["current_topic"] = [], FIRST
+    state["current_round"], state["concluded_by"] = 3, "vote"
+    files = topic_report(state, FIRST)
+    assert set(files) == {
+        "topics/01_who-would-pay-and-how-much.md",
+        "index.md",
+        "transcript.md",
+    }
+    check_links(files)
+    index = files["index.md"]
+    assert "The session is still under way." in index
+    assert "Still on the agenda: “Would fewer people drive?”" in index
+    assert "under way" not in whole["index.md"]
+    state["completed_topics"], state["current_topic"] = [FIRST], SECOND
+    check_links(files | topic_report(state, SECOND))
 
 
 def test_the_overview_says_how_it_came_about(state: VirtualAgoraState) -> None:
@@ -102,7 +132,7 @@ def test_a_session_in_which_all_went_well_says_so(state: VirtualAgoraState) -> N
     state["notices"] = []
     index = final_report(state)["index.md"]
     assert "Everybody was heard in every turn" in index
-    assert "What a reader should know" not in topic_report(state, FIRST).popitem()[1]
+    assert "What a reader should know" not in topic_page(state, FIRST).popitem()[1]
 
 
 def test_abstentions_and_a_tie_broken_by_lot_are_said(state: VirtualAgoraState) -> None:
@@ -149,7 +179,7 @@ def test_long_texts_are_cut_between_words(text: str, limit: int, becomes: str) -
 
 
 def test_the_report_on_a_topic(state: VirtualAgoraState) -> None:
-    ((name, text),) = topic_report(state, FIRST).items()
+    ((name, text),) = topic_page(state, FIRST).items()
     assert name == "topics/01_who-would-pay-and-how-much.md"
     assert headings(text) == [
         ("h1", FIRST),
@@ -168,22 +198,22 @@ def test_the_report_on_a_topic(state: VirtualAgoraState) -> None:
 
 def test_last_words_after_a_forced_end_are_everybodys(state: VirtualAgoraState) -> None:
     state["topic_summaries"][0]["concluded_by"] = "max_rounds"
-    text = topic_report(state, FIRST).popitem()[1]
+    text = topic_page(state, FIRST).popitem()[1]
     assert "## Last words\n\nFrom all participants" in text
     assert "closed because the last round allowed had been held; the last poll was 3 yes" in text
     assert "minority" not in text
 
 
 def test_a_section_that_failed_is_not_hidden(state: VirtualAgoraState) -> None:
-    assert "This section could not be written" in topic_report(state, SECOND).popitem()[1]
+    assert "This section could not be written" in topic_page(state, SECOND).popitem()[1]
 
 
 def test_a_topic_report_is_the_same_while_the_session_runs(state: VirtualAgoraState) -> None:
-    whole = topic_report(state, SECOND)
+    whole = topic_page(state, SECOND)
     state["completed_topics"].remove(SECOND)
     state["current_topic"] = SECOND
     state["status"] = "running"
-    assert topic_report(state, SECOND) == whole
+    assert topic_page(state, SECOND) == whole
     assert whole.items() <= final_report(state).items()
 
 

@@ -131,8 +131,11 @@ def test_a_device_that_takes_nothing_is_a_full_disk(tmp_path: Path) -> None:
 def test_a_file_in_place_of_a_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("x")
     for name in ("reports/a.md", "reports/topics/a.md"):
-        with pytest.raises(StorageError, match="a file where a folder on its path should be"):
+        with pytest.raises(
+            StorageError, match="a file where a folder on its path should be"
+        ) as caught:
             write_atomically(tmp_path / name, "text")
+        assert f"Move {tmp_path / 'reports'} away" in caught.value.hint
 
 
 def test_a_folder_in_place_of_a_file_is_said(tmp_path: Path) -> None:
@@ -149,9 +152,10 @@ def test_a_name_too_long_is_said(tmp_path: Path) -> None:
 
 def test_a_read_only_folder_is_said(nobodys_folder: Path) -> None:
     (nobodys_folder / "reports").mkdir(mode=0o500)
-    with pytest.raises(StorageError, match="reports may not be written to") as caught:
-        write_atomically(nobodys_folder / "reports" / "a.md", "text")
-    assert "nothing is lost" in caught.value.hint
+    for name in ("a.md", "session_s/topics/a.md"):
+        with pytest.raises(StorageError, match="reports may not be written to") as caught:
+            write_atomically(nobodys_folder / "reports" / name, "text")
+        assert "nothing is lost" in caught.value.hint
 
 
 def test_any_other_refusal_is_said_in_the_words_of_the_system() -> None:

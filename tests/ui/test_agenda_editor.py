@@ -58,6 +58,7 @@ def test_keys_make_an_answer(keys: str, answer: dict[str, Any]) -> None:
 def test_escape_leaves_a_topic_as_it_was_and_then_goes_back() -> None:
     assert edit("e changed" + ESC + ACCEPT) == {"action": "approve"}
     assert edit("J" + ESC) is None
+    assert edit("J\x04") is None  # Ctrl-D loses no more than Esc
 
 
 def test_nothing_is_accepted_that_does_not_fit() -> None:
@@ -75,7 +76,7 @@ def test_an_empty_agenda_is_refused() -> None:
     assert edit("ddd" + ACCEPT + "u" + ACCEPT) == {"action": "reorder", "order": [3]}
 
 
-@pytest.mark.parametrize("keys", ["\x03", "J\x04"])
+@pytest.mark.parametrize("keys", ["\x03", "J\x03"])
 def test_breaking_off(keys: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         edit(keys)

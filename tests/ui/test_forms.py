@@ -23,7 +23,7 @@ from virtual_agora.ui.plain import PlainView, plain_console
 from virtual_agora.ui.questions import facts
 
 ENTER, ESC, ALT_ENTER, DOWN, UP = "\r", "\x1b", "\x1b\r", "\x1b[B", "\x1b[A"
-CTRL_C, CTRL_D, CTRL_S, CLEAR = "\x03", "\x04", "\x13", "\x15"
+CTRL_C, CTRL_D, CTRL_E, CTRL_S, CLEAR = "\x03", "\x04", "\x05", "\x13", "\x15"
 
 THEME = hitl.theme_request()
 AGENDA = hitl.agenda_approval(TOPICS, TALLY, 2)
@@ -74,7 +74,8 @@ def answer(question: Question) -> Any:
         (STOP, "s", {"action": "skip_to_report"}),
         (STOP, DOWN * 9 + UP + DOWN + ENTER, {"action": "modify_agenda"}),
         (NEXT, "e", {"action": "end_session"}),
-        (FAILURE, ENTER, {"action": "exclude_agent"}),
+        (FAILURE, ENTER, {"action": "retry"}),
+        (FAILURE, "e", {"action": "exclude_agent"}),
         (
             FAILURE,
             "m" + CLEAR + "ollama" + ENTER + "llama" + ENTER + "http://localhost" + ENTER,
@@ -140,7 +141,34 @@ def test_escape_goes_back_to_the_choice(
 ) -> None:
     # Ctrl-S means nothing to the choice; it only ends the waiting for what may follow Esc.
     typed(keys + CTRL_S + ENTER)
-    assert answer(question) == {"action": question["default"]}
+    assert answer(question) == {"action": next(iter(question["options"]))}
+
+
+@pytest.mark.parametrize(
+    ("question", "keys", "expected"),
+    [
+        (TURN, "pNot yet" + ESC + CTRL_E + "p" + ", now" + ALT_ENTER, {"action": "participate", "text": "Not yet, now"}),
+        (TURN, "pGone" + ESC + CTRL_E + "p" + CLEAR + CTRL_D + "p" + "New" + CTRL_D, {"action": "participate", "text": "New"}),
+        (AGENDA, "rDull" + ESC + CTRL_E + "r!" + ENTER, {"action": "reject", "reason": "Dull!"}),
+        (AGENDA, "eJ" + ESC + CTRL_E + "e" + CTRL_S, {"action": "reorder", "order": [2, 1, 3]}),
+        (AGENDA, "eJ" + CTRL_D + "e" + CTRL_S, {"action": "reorder", "order": [2, 1, 3]}),
+        (THEME, "Buses" + ESC + CTRL_E + "?" + ENTER + "n", {"action": "start", "theme": "Buses?", "topics": []}),
+        (THEME, "B?" + ENTER + "yOne" + ENTER + "Tw" + ESC + CTRL_E + "s" + ENTER + "o" + ENTER + ENTER, {"action": "start", "theme": "B?", "topics": ["Ones", "Two"]}),
+    ],
+)  # fmt: skip
+def test_what_was_typed_is_there_again_when_one_returns(
+    typed: Callable[[str], None], question: Question, keys: str, expected: dict[str, Any]
+) -> None:
+    # Ctrl-E goes to the end of the line, or does nothing; it ends the waiting for what may follow Esc.
+    typed(keys)
+    assert answer(question) == expected
+
+
+def test_the_end_of_an_empty_text_leaves_the_text_and_not_the_session(
+    typed: Callable[[str], None],
+) -> None:
+    typed("p" + CTRL_D + "f")
+    assert answer(TURN) == {"action": "finalize"}
 
 
 @pytest.mark.parametrize(
@@ -192,13 +220,15 @@ def test_everything_needed_to_decide_is_drawn() -> None:
 
 def test_a_question_nobody_knows_yet_is_drawn_with_what_it_says() -> None:
     question = {
-        "type": "budget_reached",
+        "type": "room_needed",
         "message": "?",
         "options": {"extend": ""},
         "default": None,
-        "spent": 1.5,
+        "seats": 3,
     }
-    assert "spent: 1.5" in drawn(*facts(question))
+    said = drawn(*facts(question))
+    assert "Room needed" in said
+    assert "seats: 3" in said
 
 
 def test_a_wrong_answer_is_explained_first(typed: Callable[[str], None]) -> None:
@@ -231,6 +261,37 @@ def test_typed_lines_answer_questions(
     given = ask(question, console=console, reader=Lines(console, lambda prompt: next(left)))
     assert check_answer(question, given)
     assert given == expected
+    assert list(left) == []
+
+
+END = object()
+
+
+@pytest.mark.parametrize(
+    ("question", "lines", "expected"),
+    [
+        (TURN, ["p", "I agree", END], {"action": "participate", "text": "I agree"}),
+        (TURN, ["p", END, "f"], {"action": "finalize"}),
+        (AGENDA, ["edit", END, "a"], {"action": "approve"}),
+        (AGENDA, ["reorder", END, "a"], {"action": "approve"}),
+        (AGENDA, ["reject", END, "a"], {"action": "approve"}),
+        (THEME, ["B?", "y", "One", END, "Two", "", ], {"action": "start", "theme": "B?", "topics": ["Two"]}),
+        (THEME, ["B?", "y", "One", END, "", ""], {"action": "start", "theme": "B?", "topics": ["One"]}),
+        (THEME, ["B?", "y", END, "n"], {"action": "start", "theme": "B?", "topics": []}),
+    ],
+)  # fmt: skip
+def test_the_end_of_the_input_ends_what_is_being_typed(
+    question: Question, lines: list[Any], expected: dict[str, Any]
+) -> None:
+    left = iter(lines)
+
+    def read(prompt: str) -> str:
+        if (line := next(left)) is END:
+            raise EOFError
+        return str(line)
+
+    console = plain_console(StringIO())
+    assert ask(question, console=console, reader=Lines(console, read)) == expected
     assert list(left) == []
 
 

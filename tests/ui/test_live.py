@@ -50,7 +50,8 @@ class Shown:
     def __init__(self, width: int = 60, height: int = 20) -> None:
         self.file = StringIO()
         self.emulator = Emulator(width, height)
-        self.view = LiveView(terminal(width, height, self.file), clock=TestClock())
+        self.clock = TestClock()
+        self.view = LiveView(terminal(width, height, self.file), clock=self.clock)
         self._read = 0
 
     def tell(self, events: Iterable[Event]) -> None:
@@ -256,6 +257,16 @@ def test_a_question_is_drawn_and_the_terminal_is_free_while_it_is_answered() -> 
         assert any("calls" in line for line in on.look())
         on.tell([QuestionAnswered("q", {"action": "end_topic"})])
     assert "  → end topic" in on.emulator.everything
+
+
+def test_the_clock_stands_still_while_a_person_thinks() -> None:
+    with shown() as on:
+        on.tell(at_once("poll"))
+        on.clock.sleep(60)
+        with on.view.paused():
+            on.clock.sleep(3600)
+        on.clock.sleep(5)
+        assert " · 1:05" in on.text()
 
 
 def test_breaking_off_leaves_what_was_said_and_a_usable_terminal() -> None:

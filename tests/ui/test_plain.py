@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.conftest import TestClock
 from tests.ui.script import NAMES, plainly, session, spoken, started, tokens
 from virtual_agora import hitl
 from virtual_agora.events import (
@@ -17,6 +18,7 @@ from virtual_agora.events import (
     Token,
 )
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
+from virtual_agora.ui.plain import plain_console
 
 
 def test_a_session_is_told_in_order_and_without_a_single_control_character() -> None:
@@ -72,6 +74,17 @@ def test_a_voided_attempt_is_not_told_but_that_it_was_is() -> None:
 def test_one_line_tells_that_many_are_asked() -> None:
     text = plainly(started(name, "ballot") for name in NAMES.values())
     assert text.count("asking for ballots") == 1
+
+
+def test_the_clock_stands_still_while_a_person_thinks() -> None:
+    clock, written = TestClock(), io.StringIO()
+    with PlainView(plain_console(written), clock=clock) as view:
+        clock.sleep(60)
+        with view.paused():
+            clock.sleep(3600)
+        clock.sleep(5)
+        view(started("Ada", "ballot"))
+    assert "[1:05 · " in written.getvalue()
 
 
 def test_what_the_user_decides_is_told() -> None:

@@ -67,7 +67,8 @@ class Prompts:
             if not self._folder.is_dir():
                 raise ConfigurationError(
                     f"The prompts folder {self._folder} does not exist.",
-                    hint="Create it, or take the key “prompts” out of the configuration.",
+                    hint="Create it again; for a new session, the key “prompts” can also be taken out of "
+                    "the configuration.",
                 )
             stray = sorted(
                 path.stem for path in self._folder.glob("*.md") if path.stem not in PROMPTS

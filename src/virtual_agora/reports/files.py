@@ -18,6 +18,7 @@ RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]")
 """Names that Windows keeps for devices."""
 
 NOTHING_LOST = "nothing is lost, and resuming the session writes it"
+INSTEAD = "or put a link to another folder in its place"
 
 
 def slug(title: str, limit: int = 60) -> str:
@@ -88,6 +89,11 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def _last_there(folder: Path) -> Path:
+    """The folder, or what there is of its path: the last of its parents that exists, whatever it is."""
+    return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+
+
 @contextlib.contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
@@ -97,17 +103,17 @@ def _explained(path: Path) -> Iterator[None]:
             case errno.ENOSPC | errno.EDQUOT:
                 reason, hint = "the disk is full", f"Make room; {NOTHING_LOST}."
             case errno.EROFS | errno.EACCES | errno.EPERM:
-                reason = f"{path.parent} may not be written to"
-                hint = f"Give yourself the right to write there; {NOTHING_LOST}."
+                reason = f"{_last_there(path.parent)} may not be written to"
+                hint = f"Give yourself the right to write there, {INSTEAD}; {NOTHING_LOST}."
             case errno.ENAMETOOLONG:
                 reason = "its name is too long for this disk"
                 hint = "Choose a folder with a shorter path, with --reports-dir."
             case errno.ENOTDIR | errno.EEXIST:
                 reason = "there is a file where a folder on its path should be"
-                hint = f"Move that file away; {NOTHING_LOST}."
+                hint = f"Move {_last_there(path.parent)} away, {INSTEAD}; {NOTHING_LOST}."
             case errno.EISDIR:
                 reason = "there is a folder of that name"
-                hint = f"Move that folder away; {NOTHING_LOST}."
+                hint = f"Move {path} away; {NOTHING_LOST}."
             case _:
                 reason, hint = error.strerror or str(error), f"Check the disk; {NOTHING_LOST}."
         raise StorageError(f"{path} cannot be written: {reason}.", hint=hint) from error

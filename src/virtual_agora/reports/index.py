@@ -17,6 +17,7 @@ from virtual_agora.reports.facts import (
     poll_words,
     summary_of,
 )
+from virtual_agora.reports.facts import topics as taken_up
 from virtual_agora.reports.markdown import block, inline, table
 from virtual_agora.reports.words import join, money, notice_lines, short, stamp, theme
 from virtual_agora.state.schema import Usage
@@ -24,6 +25,9 @@ from virtual_agora.state.schema import Usage
 __all__ = ["Entry", "index"]
 
 LONGEST_PERSONA = 160
+UNDER_WAY = (
+    "**The session is still under way.** This is how it stood when its latest topic was closed."
+)
 MODERATED = {"moderator": "Moderator", "summarizer": "Summarizer", "report_writer": "Report writer"}
 
 
@@ -46,6 +50,7 @@ def index(state: State, *, finals: Sequence[Entry], topics: Sequence[Entry]) -> 
         *stamp(state),
         *_whole_theme(state),
         _opening(state, topics),
+        "" if _is_complete(state) else UNDER_WAY,
         *_final(finals),
         *_topics(state, topics),
         *_agenda(state),
@@ -55,6 +60,10 @@ def index(state: State, *, finals: Sequence[Entry], topics: Sequence[Entry]) -> 
         *_files(state),
     ]
     return join(parts)
+
+
+def _is_complete(state: State) -> bool:
+    return bool(state.get("status") == "complete")
 
 
 def _whole_theme(state: State) -> list[str]:
@@ -94,7 +103,8 @@ def _topics(state: State, topics: Sequence[Entry]) -> list[str]:
     if poll := last_poll(state, "end_session"):
         parts.append(f"The last poll on ending the session: {poll_words(poll)}.")
     if open_topics := state.get("agenda", []):
-        parts.append(f"Left undiscussed: {'; '.join(f'“{inline(t)}”' for t in open_topics)}.")
+        what = "Left undiscussed" if _is_complete(state) else "Still on the agenda"
+        parts.append(f"{what}: {'; '.join(f'“{inline(t)}”' for t in open_topics)}.")
     return parts
 
 
@@ -116,11 +126,7 @@ def _agenda(state: State) -> list[str]:
         who = "the moderator" if tally["tie_broken_by"] == "moderator" else "lot"
         said += f"; a tie was broken by {who}"
     parts += [f"{said}.", table(["Place", "Topic", "Score"], rows)]
-    added = [
-        t
-        for t in [*state.get("completed_topics", []), *state.get("agenda", [])]
-        if t not in proposed
-    ]
+    added = [t for t in [*taken_up(state), *state.get("agenda", [])] if t not in proposed]
     if added:
         titles = "; ".join(f"“{inline(title)}”" for title in added)
         parts.append(f"Not on this ballot, but on the agenda: {titles}.")
@@ -193,10 +199,9 @@ def _cost(state: State) -> list[str]:
 
 
 def _files(state: State) -> list[str]:
-    lines = [
-        "- [Transcript](transcript.md): everything that was said and voted, in order",
-        "- [Session data](session.json): the same and more, for programs",
-    ]
+    lines = ["- [Transcript](transcript.md): everything that was said and voted, in order"]
+    if _is_complete(state):
+        lines.append("- [Session data](session.json): the same and more, for programs")
     documents = state.get("context_documents", [])
     parts = ["## Files", "\n".join(lines)]
     if documents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
@@ -40,6 +41,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
+# The transcript is written again after every topic; what was said before is not parsed again for it.
+@lru_cache(maxsize=1024)
 def block(text: str, *, under: int) -> str:
     """`text` as Markdown of its own below a heading of level `under`.
 

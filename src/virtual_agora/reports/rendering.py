@@ -22,12 +22,12 @@ from virtual_agora.reports.transcript import transcript
 from virtual_agora.reports.words import join, notice_lines, stamp, theme
 from virtual_agora.state.schema import Message
 
-__all__ = ["final_report", "topic_report"]
+__all__ = ["final_report", "topic_page", "topic_report"]
 
 UNWRITTEN = "*This section could not be written; the index says why.*"
 
 
-def topic_report(state: State, topic: str) -> dict[str, str]:
+def topic_page(state: State, topic: str) -> dict[str, str]:
     """The report on one topic: `topics/01_<title>.md`."""
     report = report_on(state, topic)
     summary = summary_of(state, topic)
@@ -49,6 +49,12 @@ def topic_report(state: State, topic: str) -> dict[str, str]:
     return {_topic_file(number, topic): join(parts)}
 
 
+def topic_report(state: State, topic: str) -> dict[str, str]:
+    """What there is to read once a topic is closed: the report on it, and all that it leads to."""
+    page = topic_page(state, topic)
+    return {"index.md": _overview(state, []), **page, "transcript.md": transcript(state)}
+
+
 def final_report(state: State) -> dict[str, str]:
     """Everything: the overview, the final report in numbered files, the topics, the transcript, the data."""
     report = report_on(state, "")
@@ -57,8 +63,7 @@ def final_report(state: State) -> dict[str, str]:
         Entry(section["title"], f"final/{number:02}_{slug(section['title'])}.md")
         for number, section in enumerate(sections, start=1)
     ]
-    listed = [Entry(topic, _topic_file(n, topic)) for n, topic in enumerate(topics(state), start=1)]
-    files = {"index.md": index(state, finals=finals, topics=listed)}
+    files = {"index.md": _overview(state, finals)}
     for number, section in enumerate(sections):
         text = block(section["text"], under=1) or UNWRITTEN
         parts = [
@@ -71,10 +76,15 @@ def final_report(state: State) -> dict[str, str]:
         ]
         files[finals[number].path] = join(parts)
     for topic in topics(state):
-        files |= topic_report(state, topic)
+        files |= topic_page(state, topic)
     files["transcript.md"] = transcript(state)
     files["session.json"] = session_json(state)
     return files
+
+
+def _overview(state: State, finals: Sequence[Entry]) -> str:
+    listed = [Entry(topic, _topic_file(n, topic)) for n, topic in enumerate(topics(state), start=1)]
+    return index(state, finals=finals, topics=listed)
 
 
 def _topic_file(number: int, topic: str) -> str:

@@ -136,7 +136,7 @@ class AgendaEditor:
         )
 
     def run(self) -> Answer | None:
-        """Let the human change the agenda: the answer, or None when they went back."""
+        """Let the human change the agenda: the answer, or None when they went back. Run again, it goes on."""
         app: Application[Answer | None] = Application(
             layout=self._layout, key_bindings=self._keys(), style=_STYLE, erase_when_done=True
         )
@@ -195,6 +195,7 @@ class AgendaEditor:
         def _done(event: KeyPressEvent) -> None:
             self._accept(event)
 
+        @keys.add("c-d", filter=~editing)
         @keys.add("escape")
         def _back(event: KeyPressEvent) -> None:
             if self._editing():
@@ -204,7 +205,6 @@ class AgendaEditor:
 
         for key in ("c-c", "<sigint>"):
             keys.add(key)(break_off)
-        keys.add("c-d", filter=~editing)(break_off)
         return keys
 
     def _acting(self, act: Callable[[], None]) -> Callable[[KeyPressEvent], None]:

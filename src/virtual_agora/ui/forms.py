@@ -32,8 +32,10 @@ class Reader(Protocol):
     def choose(self, message: str, options: Mapping[str, str], default: str | None) -> str:
         """One of the options' keys; Enter takes the default."""
 
-    def line(self, label: str, *, default: str = "", check: Check | None = None) -> str | None:
-        """One line; `check` gives a complaint about it, or nothing."""
+    def line(
+        self, label: str, *, default: str = "", check: Check | None = None, back: bool = True
+    ) -> str | None:
+        """One line; `check` gives a complaint about it, or nothing. Without `back` it is never None."""
 
     def text(self, label: str, *, check: Check) -> str | None:
         """Text of several lines."""
@@ -64,7 +66,9 @@ def ask(
     if question["type"] == "theme_request":
         return _theme(question, reader)
     while True:
-        action = reader.choose(question["message"], question["options"], question["default"])
+        # The first option loses nothing; `default` is for when nobody is there to choose.
+        first = next(iter(question["options"]))
+        action = reader.choose(question["message"], question["options"], first)
         answer = _complete(question, action, reader)
         if answer is not None:
             return answer
@@ -105,36 +109,46 @@ def _complete(question: Question, action: str, reader: Reader) -> Answer | None:
 
 
 def _theme(question: Question, reader: Reader) -> Answer:
-    theme = None
-    while theme is None:
-        theme = reader.line(
-            question["message"], default=question["theme"], check=_check(question, "start", "theme")
-        )
+    theme = reader.line(
+        question["message"],
+        default=question["theme"],
+        check=_check(question, "start", "theme"),
+        back=False,
+    )
+    theme = clean(theme or "")
     topics = list(question["topics"])
     ways = {
         "no": "the participants propose the agenda and vote on it",
         "yes": "you give the topics",
     }
-    if (
+    while (
         not topics
         and reader.choose("Do you want to define the topics yourself?", ways, "no") == "yes"
     ):
-        topics = _topics(question, clean(theme), reader)
-    return {"action": "start", "theme": clean(theme), "topics": topics}
+        topics = _topics(question, theme, reader)
+    return {"action": "start", "theme": theme, "topics": topics}
 
 
 def _topics(question: Question, theme: str, reader: Reader) -> list[str]:
+    """The topics up to an empty line; none when the human went back behind the first."""
     topics: list[str] = []
+    last = ""
 
     def check(text: str) -> str:
         more = [text] if text.strip() else []
         return _misfit(question, {"action": "start", "theme": theme, "topics": [*topics, *more]})
 
-    while title := (
-        reader.line(f"Topic {len(topics) + 1} (empty: done)", check=check) or ""
-    ).strip():
-        topics.append(clean(title))
-    return topics
+    while True:
+        title = reader.line(f"Topic {len(topics) + 1} (empty: done)", default=last, check=check)
+        last = ""
+        if title is None and topics:
+            last = topics.pop()
+        elif title is None:
+            return []
+        elif not title.strip():
+            return topics
+        else:
+            topics.append(clean(title.strip()))
 
 
 def _model(question: Question, reader: Reader) -> Answer | None:

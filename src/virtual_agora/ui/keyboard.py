@@ -8,6 +8,7 @@ from typing import Any
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import Application, get_app_session
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout
@@ -21,6 +22,7 @@ from virtual_agora.ui.text import one_line
 
 __all__ = ["Keyboard"]
 
+_TEXT_HINT = "Alt+Enter or Ctrl-D sends · Enter: a new line · Esc goes back, keeps the text"
 _STYLE = Style.from_dict(
     {
         "chosen": "reverse",
@@ -30,7 +32,15 @@ _STYLE = Style.from_dict(
 
 
 class Keyboard:
-    """Answers typed at a terminal; see `forms.Reader`. Esc goes back to the choice; what was drawn is erased."""
+    """Answers typed at a terminal; see `forms.Reader`. Make one for each question.
+
+    Esc goes back to the choice, and so does Ctrl-D where nothing is typed; what was typed is there again when one
+    returns. What was drawn is erased.
+    """
+
+    def __init__(self) -> None:
+        self._drafts: dict[str, str] = {}
+        self._editor: AgendaEditor | None = None
 
     def choose(self, message: str, options: Mapping[str, str], default: str | None) -> str:
         """One of the options: by its key, or with the arrows and Enter."""
@@ -69,60 +79,69 @@ class Keyboard:
         return app.run()
 
     def line(
-        self, label: str, *, default: str = "", check: Callable[[str], str] | None = None
+        self,
+        label: str,
+        *,
+        default: str = "",
+        check: Callable[[str], str] | None = None,
+        back: bool = True,
     ) -> str | None:
         """One line, that can be edited."""
-        return _prompt(f"\n{one_line(label)} ", default=default, check=check)
+        return self._prompt(label, " ", default=default, check=check, back=back)
 
     def text(self, label: str, *, check: Callable[[str], str]) -> str | None:
         """Text of several lines."""
-        return _prompt(f"\n{one_line(label)}\n", check=check, multiline=True)
+        return self._prompt(label, "\n", check=check, multiline=True)
 
     def agenda(
         self, titles: Sequence[str], action: str, check: Callable[[dict[str, Any]], str]
     ) -> dict[str, Any] | None:
         """The titles in an editor, whichever `action` opened it."""
-        return AgendaEditor(titles, check).run()
+        self._editor = self._editor or AgendaEditor(titles, check)
+        return self._editor.run()
 
+    def _prompt(
+        self,
+        label: str,
+        separator: str,
+        *,
+        default: str = "",
+        check: Callable[[str], str] | None = None,
+        multiline: bool = False,
+        back: bool = True,
+    ) -> str | None:
+        went_back = object()
+        bindings = KeyBindings()
 
-def _prompt(
-    label: str,
-    *,
-    default: str = "",
-    check: Callable[[str], str] | None = None,
-    multiline: bool = False,
-) -> str | None:
-    went_back = object()
-    bindings = KeyBindings()
+        @bindings.add("escape", filter=Condition(lambda: back))
+        def _back(event: KeyPressEvent) -> None:
+            self._drafts[label] = event.current_buffer.text
+            leave(event, went_back)
 
-    @bindings.add("escape")
-    def _back(event: KeyPressEvent) -> None:
-        leave(event, went_back)
+        @bindings.add("c-d")
+        def _send_or_leave(event: KeyPressEvent) -> None:
+            if not event.current_buffer.text:
+                _back(event) if back else break_off(event)
+            elif multiline:
+                event.current_buffer.validate_and_handle()
 
-    @bindings.add("c-d")
-    def _send_or_break_off(event: KeyPressEvent) -> None:
-        if not event.current_buffer.text:
-            break_off(event)
-        elif multiline:
-            event.current_buffer.validate_and_handle()
-
-    hint = (
-        "Alt+Enter or Ctrl-D sends · Enter begins a new line · Esc goes back" if multiline else None
-    )
-    session: PromptSession[Any] = PromptSession(
-        [("bold", label)],
-        multiline=multiline,
-        key_bindings=bindings,
-        bottom_toolbar=hint,
-        style=_STYLE,
-        validator=_Checked(check) if check else None,
-        validate_while_typing=False,
-        prompt_continuation="",
-        erase_when_done=True,
-    )
-    wait_for_escape(session.app)
-    typed = session.prompt(default=default)
-    return None if typed is went_back else typed
+        session: PromptSession[Any] = PromptSession(
+            [("bold", f"\n{one_line(label)}{separator}")],
+            multiline=multiline,
+            key_bindings=bindings,
+            bottom_toolbar=_TEXT_HINT if multiline else None,
+            style=_STYLE,
+            validator=_Checked(check) if check else None,
+            validate_while_typing=False,
+            prompt_continuation="",
+            erase_when_done=True,
+        )
+        wait_for_escape(session.app)
+        typed = session.prompt(default=self._drafts.get(label) or default)
+        if typed is went_back:
+            return None
+        self._drafts[label] = typed
+        return str(typed)
 
 
 class _Checked(Validator):

@@ -13,7 +13,11 @@ __all__ = ["Lines"]
 
 
 class Lines:
-    """Answers typed as words and lines; see `forms.Reader`. An empty line ends a text of several lines."""
+    """Answers typed as words and lines; see `forms.Reader`. An empty line ends a text of several lines.
+
+    The end of the input (Ctrl-D) ends such a text too; where nothing is typed it goes back to the choice, and from
+    the choice it breaks off.
+    """
 
     def __init__(self, console: Console, read: Callable[[str], str] = input) -> None:
         self._console = console
@@ -25,7 +29,10 @@ class Lines:
         for action, what in options.items():
             self._console.print(Prose(what, lead=f"{action}: ", indent=4))
         while True:
-            typed = self._ask(f"Your choice{f' [{default}]' if default else ''}: ").strip().lower()
+            typed = self._ask(f"Your choice{f' [{default}]' if default else ''}: ")
+            if typed is None:
+                raise KeyboardInterrupt
+            typed = typed.strip().lower()
             fitting = [action for action in options if typed and action.startswith(typed)]
             if not typed and default:
                 return default
@@ -34,11 +41,21 @@ class Lines:
             self._say(f"Type one of: {', '.join(options)}.")
 
     def line(
-        self, label: str, *, default: str = "", check: Callable[[str], str] | None = None
+        self,
+        label: str,
+        *,
+        default: str = "",
+        check: Callable[[str], str] | None = None,
+        back: bool = True,
     ) -> str | None:
         """One line."""
         while True:
-            typed = self._ask(f"{label}{f' [{default}]' if default else ''}: ") or default
+            typed = self._ask(f"{label}{f' [{default}]' if default else ''}: ")
+            if typed is None and not back:
+                raise KeyboardInterrupt
+            if typed is None:
+                return None
+            typed = typed or default
             complaint = check(typed) if check else ""
             if not complaint:
                 return typed
@@ -48,7 +65,10 @@ class Lines:
         """Lines up to an empty one."""
         while True:
             self._say(f"{label} An empty line ends it.")
-            text = "\n".join(self._many())
+            lines = self._many()
+            if lines is None:
+                return None
+            text = "\n".join(lines)
             complaint = check(text)
             if not complaint:
                 return text
@@ -63,29 +83,35 @@ class Lines:
                 typed = self._ask(
                     f"The topics' numbers, 1 to {len(titles)}, in the order you want: "
                 )
+                if typed is None:
+                    return None
                 numbers = [
                     int(word) for word in typed.replace(",", " ").split() if word.isdecimal()
                 ]
                 answer: dict[str, Any] = {"action": action, "order": numbers}
             else:
                 self._say("The topics, one a line. An empty line ends them.")
-                answer = {"action": action, "agenda": self._many()}
+                lines = self._many()
+                if lines is None:
+                    return None
+                answer = {"action": action, "agenda": lines}
             complaint = check(answer)
             if not complaint:
                 return answer
             self._say(complaint)
 
-    def _many(self) -> list[str]:
-        lines = []
-        while line := self._ask("> ").strip():
-            lines.append(line)
-        return lines
+    def _many(self) -> list[str] | None:
+        lines: list[str] = []
+        while (line := self._ask("> ")) and line.strip():
+            lines.append(line.strip())
+        return lines if lines or line is not None else None
 
-    def _ask(self, prompt: str) -> str:
+    def _ask(self, prompt: str) -> str | None:
+        """What was typed; None at the end of the input."""
         try:
             return self._read(prompt)
         except EOFError:
-            raise KeyboardInterrupt from None
+            return None
 
     def _say(self, text: str) -> None:
         self._console.print(Prose(text))

@@ -164,15 +164,17 @@ class LiveView:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the terminal to somebody else for a while."""
+        """Leave the terminal to somebody else for a while, which does not count as the session's time."""
         with self._lock:
             self._draw()
             self._paused = True
             self._screen.close()
+            since = self._clock.elapsed()
         try:
             yield
         finally:
             with self._lock:
+                self._began += self._clock.elapsed() - since
                 self._paused = False
 
     def _token(self, event: Token) -> None:

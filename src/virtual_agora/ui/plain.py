@@ -34,9 +34,16 @@ _ENDLESS = 10_000
 """Columns: a line is as long as its text, so that lines can be searched and counted."""
 
 
+class _Piped(Console):
+    """Rich ends the program when the reader has left; here that is an error like any other."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 def plain_console(stream: TextIO) -> Console:
     """A console that writes text and nothing else, in lines of any length."""
-    return Console(
+    return _Piped(
         file=stream,
         width=_ENDLESS,
         force_terminal=False,
@@ -106,8 +113,12 @@ class PlainView:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave the terminal to somebody else for a while."""
-        yield
+        """Leave the terminal to somebody else for a while, which does not count as the session's time."""
+        since = self._clock.elapsed()
+        try:
+            yield
+        finally:
+            self._began += self._clock.elapsed() - since
 
     def _announce(self, event: CallStarted) -> None:
         if event.task not in self._asked:

@@ -20,7 +20,6 @@ _TITLES = {
     "periodic_stop": "Regular stop",
     "topic_continuation": "Topic closed",
     "provider_failure": "Models cannot be reached",
-    "budget_reached": "Budget reached",
 }
 _DRAWN = {
     "type", "message", "options", "default", "error", "proposed_agenda", "tally", "rejections_left", "current_topic",

@@ -29,7 +29,6 @@ _QUESTIONS = {
     "periodic_stop": "at a regular stop",
     "topic_continuation": "for your word on going on",
     "provider_failure": "because models cannot be reached",
-    "budget_reached": "because the budget is used up",
 }
 
 
