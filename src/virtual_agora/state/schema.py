@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from langgraph.channels.delta import DeltaChannel
+from pydantic import Field
 from typing_extensions import TypedDict
 
 __all__ = [
+    "NOTICE_KINDS",
     "SCHEMA_VERSION",
     "AgentRecord",
     "Ballot",
@@ -21,9 +23,11 @@ __all__ = [
     "Message",
     "Notice",
     "PhaseRecord",
+    "Poll",
     "Proposal",
     "Report",
     "RoundSummary",
+    "Tally",
     "TopicSummary",
     "Usage",
     "VirtualAgoraState",
@@ -38,6 +42,15 @@ SCHEMA_VERSION = 1
 
 SNAPSHOT_EVERY = 1000
 """Updates of a growing field between two full copies of it in the checkpoints (see `docs/adr`)."""
+
+NOTICE_KINDS = frozenset(
+    {"skipped", "excluded", "repaired", "abstained", "replaced", "warning", "dropped", "user"}
+)
+"""What a notice can be about, see `Notice`."""
+
+Count = Annotated[int, Field(ge=0)]
+Phase = Annotated[int, Field(ge=0, le=5)]
+Cause = Literal["vote", "user", "max_rounds"]
 
 
 def extend(value: list[Any], writes: Sequence[Sequence[Any]]) -> list[Any]:
@@ -65,14 +78,14 @@ def merge_agents(known: Sequence[AgentRecord], delta: Sequence[AgentRecord]) -> 
 class Usage(TypedDict):
     """What calls to one model took: counts, tokens, prompt characters, and US dollars (None: price unknown)."""
 
-    calls: int
-    failed: int
-    repaired: int
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    prompt_chars: int
-    cost: float | None
+    calls: Count
+    failed: Count
+    repaired: Count
+    input_tokens: Count
+    output_tokens: Count
+    cached_tokens: Count
+    prompt_chars: Count
+    cost: Annotated[float, Field(ge=0)] | None
 
 
 def _sum_usage(one: Usage, other: Usage) -> Usage:
@@ -109,7 +122,7 @@ class ContextDocument(TypedDict):
 
     name: str
     text: str
-    tokens: int
+    tokens: Count
 
 
 class Proposal(TypedDict):
@@ -127,6 +140,26 @@ class Ballot(TypedDict):
     reason: str
 
 
+class Tally(TypedDict):
+    """How the ballots on the agenda were counted; see `virtual_agora.voting.tally`."""
+
+    rule: Literal["borda", "copeland", "plurality"]
+    scores: dict[str, float]
+    order: list[list[str]]
+    ballots: Count
+    abstained: Count
+    tie_broken_by: Literal["", "moderator", "seed"]
+
+
+class Poll(TypedDict, total=False):
+    """A yes/no poll, counted, and how many had to say yes. Empty: nobody was polled on the topic so far."""
+
+    yes: Count
+    no: Count
+    abstained: Count
+    needed: Count
+
+
 class Vote(TypedDict):
     """A ballot or a poll answer, as it is kept for good.
 
@@ -135,11 +168,11 @@ class Vote(TypedDict):
     empty: abstained, and `reason` says why. `ballot` counts the occasions, so that votes cast together share it.
     """
 
-    ballot: int
+    ballot: Annotated[int, Field(ge=1)]
     kind: Literal["agenda", "conclude_topic", "end_session"]
     agent: str
     topic: str
-    round: int
+    round: Count
     choice: list[str]
     reason: str
 
@@ -155,10 +188,10 @@ class Message(TypedDict):
     id: str
     agent: str
     speaker: str
-    role: str
+    role: Literal["participant", "moderator", "summarizer", "report_writer", "convener"]
     kind: Literal["statement", "final_words", "user"]
     topic: str
-    round: int
+    round: Count
     content: str
     at: str
 
@@ -167,17 +200,17 @@ class RoundSummary(TypedDict):
     """A round, compacted, speakers unattributed."""
 
     topic: str
-    round: int
+    round: Count
     text: str
 
 
 class TopicSummary(TypedDict):
-    """A closed topic in a paragraph. `concluded_by` is `vote`, `user` or `max_rounds`."""
+    """A closed topic in a paragraph."""
 
     topic: str
     text: str
-    rounds: int
-    concluded_by: str
+    rounds: Count
+    concluded_by: Cause
 
 
 class Report(TypedDict):
@@ -191,21 +224,20 @@ class Report(TypedDict):
 class Notice(TypedDict):
     """Something a reader of the reports must know: a turn skipped, an answer repaired, a member excluded.
 
-    `kind` is `skipped`, `excluded`, `repaired`, `abstained`, `replaced`, `warning`, `dropped` (a topic taken off the
-    agenda) or `user` (what the user decided).
+    `kind` is one of `NOTICE_KINDS`; `dropped` is a topic taken off the agenda, `user` what the user decided.
     """
 
     kind: str
     agent: str
     text: str
     topic: str
-    round: int
+    round: Count
 
 
 class PhaseRecord(TypedDict):
     """The session entered `phase` (0 to 5) with the step `node`."""
 
-    phase: int
+    phase: Phase
     node: str
 
 
@@ -230,13 +262,13 @@ class VirtualAgoraState(TypedDict, total=False):
     agenda: list[str]
     completed_topics: list[str]
     current_topic: str
-    current_round: int
-    current_phase: int
+    current_round: Count
+    current_phase: Phase
     status: Literal["running", "complete"]
 
     # The assembly. `failures` counts turns lost in a row, by agent id; `excluded` lists agent ids.
     agents: Annotated[list[AgentRecord], merge_agents]
-    failures: dict[str, int]
+    failures: dict[str, Annotated[int, Field(ge=1)]]
     excluded: list[str]
     speaking_order: list[str]
 
@@ -244,16 +276,25 @@ class VirtualAgoraState(TypedDict, total=False):
     proposals: list[Proposal]
     candidates: list[dict[str, str]]
     ballots: list[Ballot]
-    tally: dict[str, Any]
+    tally: Tally
     proposed_agenda: list[str]
-    agenda_rejections: int
+    agenda_rejections: Count
     rejection_reason: str
     agenda_change: bool
 
     # The discussion of the current topic. `poll` counts the latest poll; `decision` is the user's, if any.
-    poll: dict[str, Any]
-    decision: str
-    concluded_by: str
+    poll: Poll
+    decision: Literal[
+        "",
+        "reject",
+        "finalize",
+        "end_topic",
+        "skip_to_report",
+        "continue",
+        "end_session",
+        "modify_agenda",
+    ]
+    concluded_by: Literal["", Cause]
 
     # What only grows.
     messages: Annotated[list[Message], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
