@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.support.wire import example
+from tests.support.examples import example
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from tests.support.wire import ROOT, Wire, example
+from tests.support.examples import example
+from tests.support.wire import ROOT, Wire
 from virtual_agora.clock import Clock
 from virtual_agora.events import Event, Token
 from virtual_agora.providers import create_provider

@@ -9,7 +9,8 @@ Some models misbehave, by their name (`FAULTS`), until the file `<log>.mended` e
 
 The log outlives any client: one JSON line for every request received, one more when its answer has been sent
 in full, or when the client hung up before. So a test can kill its client at any moment and count what was asked
-again. `Wire` runs all this.
+again. `at_once` in it says how many requests for the same task, this one included, were in hand when the request
+came. `Wire` runs all this.
 """
 
 from __future__ import annotations
@@ -22,76 +23,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from tests.support.examples import example
+
 ROOT = Path(__file__).parents[2]
 
 # -- what it says --------------------------------------------------------------------------------------
-
-
-def example(schema: dict[str, Any], salt: str = "") -> Any:
-    """A value that fits a JSON schema. Strings are told apart by their place and by `salt`."""
-    return _Example(schema, salt).value(schema, "answer", "1")
-
-
-class _Example:
-    def __init__(self, root: dict[str, Any], salt: str) -> None:
-        self.root = root
-        self.salt = salt
-
-    def value(self, schema: dict[str, Any], name: str, place: str) -> Any:
-        schema = self.resolved(schema)
-        if "const" in schema:
-            return schema["const"]
-        if "enum" in schema:
-            return schema["enum"][0]
-        kind = schema.get("type", "object" if "properties" in schema else "string")
-        if isinstance(kind, list):
-            kind = next(one for one in kind if one != "null")
-        if kind == "object":
-            properties = schema.get("properties", {})
-            return {key: self.value(part, key, place) for key, part in properties.items()}
-        if kind == "array":
-            return self.array(schema, name, place)
-        if kind == "string":
-            return self.text(schema, name, place)
-        if kind in ("integer", "number"):
-            return schema.get("minimum", 1)
-        return kind == "boolean" or None
-
-    def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """`schema` with its reference followed and its first real alternative chosen."""
-        while True:
-            if "$ref" in schema:
-                target = self.root
-                for step in schema["$ref"].removeprefix("#/").split("/"):
-                    target = target[step]
-                schema = target
-            elif "allOf" in schema:
-                schema = schema["allOf"][0]
-            elif options := schema.get("anyOf") or schema.get("oneOf"):
-                schema = next(option for option in options if option.get("type") != "null")
-            else:
-                return schema
-
-    def array(self, schema: dict[str, Any], name: str, place: str) -> list[Any]:
-        items = schema.get("items", {})
-        least = schema.get("minItems", 0)
-        if options := self.resolved(items).get("enum"):
-            return list(options[: max(1, least)])
-        count = min(max(2, least), schema.get("maxItems", 2 + least))
-        return [self.value(items, name, f"{place}.{number}") for number in range(1, count + 1)]
-
-    def text(self, schema: dict[str, Any], name: str, place: str) -> str:
-        said = f"{name.replace('_', ' ').capitalize()} {self.salt} {place}".strip()
-        return said.ljust(schema.get("minLength", 0), ".")[
-            : schema.get("maxLength", len(said) + 1000)
-        ]
 
 
 def task_of(body: dict[str, Any]) -> str:
@@ -140,6 +83,30 @@ CUT_OFF = {"cut-off"}
 ENDLESS = {"endless"}
 """Streams of these go on until the client hangs up, which is written down."""
 
+HELD = {"held", "held-forms"}
+"""Answers of these are held back until they are mended; `held-forms` holds back structured ones only."""
+
+TOGETHER = {
+    "proposal",
+    "refinement",
+    "ballot",
+    "poll",
+    "final_words",
+    "session_poll",
+    "modification",
+    "report_section",
+}
+"""Tasks whose calls do not depend on each other: models `together-<n>` answer them when n are in hand, and
+refuse to when the others do not come."""
+
+PATIENCE = 20.0
+"""Seconds for which the others are waited for."""
+
+
+def is_held(body: dict[str, Any]) -> bool:
+    model = body.get("model", "")
+    return model in HELD and (model == "held" or "response_format" in body)
+
 
 def off_form(body: dict[str, Any]) -> str | None:
     """The unusable answer a model gives to a request with a form; None if it keeps to the form."""
@@ -166,11 +133,33 @@ class Server(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self._count = 0
         self._times: Counter[str] = Counter()
+        self._in_hand: dict[str, set[int]] = defaultdict(set)
+        self._barriers: dict[str, threading.Barrier] = {}
 
-    def number(self) -> int:
+    def take(self, task: str) -> tuple[int, int]:
+        """A request comes in: its number, and how many for the same task are in hand with it."""
         with self._lock:
             self._count += 1
-            return self._count
+            self._in_hand[task].add(self._count)
+            return self._count, len(self._in_hand[task])
+
+    def let_go(self, entry: dict[str, Any]) -> None:
+        """A request is out of hand; said before its client can know that it is answered."""
+        with self._lock:
+            self._in_hand[entry["task"]].discard(entry["request"])
+
+    def gather(self, entry: dict[str, Any]) -> bool:
+        """Wait for the others of this task, where the model wants them; False if they do not come."""
+        name, _, number = entry["model"].partition("-")
+        if name != "together" or entry["task"] not in TOGETHER:
+            return True
+        with self._lock:
+            barrier = self._barriers.setdefault(entry["task"], threading.Barrier(int(number)))
+        try:
+            barrier.wait(PATIENCE)
+        except threading.BrokenBarrierError:
+            return False
+        return True
 
     def fault(self, body: dict[str, Any], digest: str, key: str) -> Refusal | None:
         """How this request is refused; None if it is answered."""
@@ -205,22 +194,38 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Server
+    entry: dict[str, Any]
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         body = json.loads(raw)
         digest = hashlib.sha256(raw).hexdigest()
-        entry = {
-            "request": self.server.number(),
+        task = task_of(body)
+        number, at_once = self.server.take(task)
+        self.entry = {
+            "request": number,
             "sha256": digest,
             "model": body.get("model", ""),
-            "task": task_of(body),
+            "task": task,
+            "at_once": at_once,
         }
-        self.server.write({"event": "received", **entry})
+        self.server.write({"event": "received", **self.entry})
+        try:
+            self._answer(raw, body, digest)
+        finally:
+            self.server.let_go(self.entry)
+
+    def _answer(self, raw: bytes, body: dict[str, Any], digest: str) -> None:
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        if fault := self.server.fault(body, digest, key):
+        fault = self.server.fault(body, digest, key)
+        if not self.server.gather(self.entry):
+            fault = (400, "came_alone", {})
+        if fault:
+            self.server.let_go(self.entry)
             self._refuse(*fault, key)
             return
+        while is_held(body) and not self.server.mended:
+            time.sleep(0.01)
         spoilt = None if self.server.mended else off_form(body)
         text = answer_to(body, digest) if spoilt is None else spoilt
         usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(text) // 4}
@@ -232,12 +237,13 @@ class Handler(BaseHTTPRequestHandler):
                 self._whole(body, digest, text, usage)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-            self.server.write({"event": "abandoned", **entry})
+            self.server.write({"event": "abandoned", **self.entry})
             return
-        self.server.write({"event": "answered", **entry})
+        self.server.write({"event": "answered", **self.entry})
 
     def _whole(self, body: dict[str, Any], digest: str, text: str, usage: dict[str, int]) -> None:
         time.sleep(self.server.latency)
+        self.server.let_go(self.entry)
         message = {"role": "assistant", "content": text}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         self._json(
@@ -271,6 +277,7 @@ class Handler(BaseHTTPRequestHandler):
             self._chunk(
                 body, digest, [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]
             )
+        self.server.let_go(self.entry)
         if body.get("model") in CUT_OFF and not self.server.mended:
             self.wfile.write(b"0\r\n\r\n")
             return
@@ -333,6 +340,10 @@ class Wire:
     def mend(self) -> None:
         """From here on every model behaves."""
         self.log.with_suffix(".mended").touch()
+
+    def spoil(self) -> None:
+        """From here on models misbehave again."""
+        self.log.with_suffix(".mended").unlink()
 
     def received(self) -> list[dict[str, Any]]:
         """The requests that came in, in order."""
