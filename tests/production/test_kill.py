@@ -1,12 +1,14 @@
 """The first promise, from outside: `kill -9` in the middle, `resume`, and no finished call is made again.
 
-The session runs as the installed command, the server in a process of its own; it alone counts.
+The session runs as the installed command, the server in a process of its own; it alone counts. Where a test
+kills at a certain call, the server holds that call's answer back, and the database says what is saved by then.
 """
 
 from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,24 +18,35 @@ import pytest
 import yaml
 from tests.support.wire import Wire
 
+from virtual_agora.state.checkpoints import DATABASE
+
 THEME = "Should we bake our own bread?"
+SEED = 3
 COMMAND = [sys.executable, "-m", "virtual_agora.main"]
 
 
 @pytest.fixture
 def wire(tmp_path):
-    with Wire(tmp_path / "requests.jsonl", latency=0.3) as wire:
+    with Wire(tmp_path / "requests.jsonl", latency=0.1) as wire:
         yield wire
+
+
+def panel(folder, wire, **models):
+    """Ada, Bruno and Celia, in the order in which they speak in the first round, and their models."""
+    agent = {"provider": "openai_compatible", "base_url": wire.base_url}
+    config = {
+        "agents": [{**agent, "name": name, "model": model} for name, model in models.items()],
+        "moderator": {**agent, "model": "good"},
+        "summarizer": {**agent, "model": "good"},
+        "report_writer": {**agent, "model": "good"},
+        "session": {"min_rounds": 2, "checkpoint_interval": 2, "seed": SEED},
+    }
+    (folder / "config.yml").write_text(yaml.safe_dump(config))
 
 
 @pytest.fixture
 def folder(tmp_path, wire):
-    agent = {"provider": "openai_compatible", "model": "good", "base_url": wire.base_url}
-    config = {
-        "agents": [{**agent, "name": name} for name in ("Ada", "Bruno", "Celia")],
-        "session": {"min_rounds": 2, "checkpoint_interval": 2, "seed": 3},
-    }
-    (tmp_path / "config.yml").write_text(yaml.safe_dump(config))
+    panel(tmp_path, wire, Ada="good", Bruno="good", Celia="good")
     return tmp_path
 
 
@@ -58,8 +71,26 @@ def wait_for(wire, condition):
         time.sleep(0.01)
 
 
-def statements(received):
-    return [line for line in received if line["task"] == "statement"]
+def saved(folder):
+    """How many tasks of the step under way have their results in the database."""
+    with sqlite3.connect(folder / "data" / DATABASE) as connection:
+        query = (
+            "SELECT count(*) FROM writes WHERE channel = '__return__' "
+            "AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints)"
+        )
+        (count,) = connection.execute(query).fetchone()
+    connection.close()
+    return count
+
+
+def told(folder, event):
+    """The lines in the session's log about such events."""
+    log = (folder / "data" / "logs" / "s.jsonl").read_text().splitlines()
+    return [line for line in map(json.loads, log) if line["event"] == event]
+
+
+def hashes(lines):
+    return [line["sha256"] for line in lines]
 
 
 def kill(process):
@@ -75,27 +106,41 @@ def finish(folder):
     return said
 
 
-def test_killed_in_the_middle_of_a_round_no_finished_call_is_made_again(folder, wire):
-    process = begin(folder)
-    wait_for(wire, lambda received: len(statements(received)) == 5)  # the second of round two
-    time.sleep(0.05)
-    kill(process)
-    in_flight = statements(wire.received())[-1]["sha256"]
-    assert "index.md" in finish(folder)
-    times = Counter(line["sha256"] for line in wire.received())
-    assert {digest for digest, count in times.items() if count > 1} == {in_flight}
-    assert times[in_flight] == 2
+@pytest.mark.parametrize(
+    ("models", "task", "results"),
+    [
+        # The third speaker of a round is held; two have spoken.
+        ({"Ada": "good", "Bruno": "good", "Celia": "held"}, "statement", 2),
+        # The first was refused, and the question about it answered in the step; the third is held.
+        ({"Ada": "refuses-key", "Bruno": "good", "Celia": "held"}, "statement", 3),
+        # One of three polled at once has answered.
+        ({"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"}, "poll", 1),
+    ],
+)
+def test_killed_in_the_middle_of_a_step_only_the_calls_in_flight_are_made_again(
+    tmp_path, wire, models, task, results
+):
+    panel(tmp_path, wire, **models)
+    held = [model for model in models.values() if model.startswith("held")]
+    process = begin(tmp_path)
 
+    def as_far_as_it_goes(received):
+        waiting = [line for line in received if line["task"] == task and line["model"] in held]
+        return len(waiting) == len(held) and saved(tmp_path) == results
 
-def test_killed_while_several_answer_at_once_only_those_in_flight_are_asked_again(folder, wire):
-    process = begin(folder)
-    wait_for(wire, lambda received: any(line["task"] == "poll" for line in received))
-    time.sleep(0.1)
+    wait_for(wire, as_far_as_it_goes)
     kill(process)
-    polls = {line["sha256"] for line in wire.received() if line["task"] == "poll"}
-    finish(folder)
-    times = Counter(line["sha256"] for line in wire.received())
-    assert {digest for digest, count in times.items() if count > 1} <= polls
+    asked, answered = hashes(wire.received()), hashes(wire.answered())
+    refused = hashes(line for line in wire.received() if line["model"] == "refuses-key")
+    wire.mend()
+    assert "index.md" in finish(tmp_path)
+    times = Counter(hashes(wire.received()))
+    again = {digest for digest, count in times.items() if count > 1}
+    assert again == set(asked) - set(answered) - set(refused)
+    assert {times[digest] for digest in again} == {2}
+    assert len(again) == len(held)
+    questions = [line["payload"]["type"] for line in told(tmp_path, "QuestionAsked")]
+    assert questions.count("provider_failure") == len(refused)
 
 
 def test_killed_again_and_again_it_still_ends_as_if_nothing_had_happened(folder, wire):
