@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 from tests.conftest import THEME, answers, checked_updates, where
+from tests.support.wire import Wire
 
+from virtual_agora.config.models import Config
 from virtual_agora.errors import (
     InvalidAnswerError,
     NodeExecutionError,
@@ -238,10 +242,7 @@ def test_a_step_this_release_does_not_have_is_said_not_skipped(make_flow):
         list(make_flow(checkpointer=saver).stream(where(session)))
 
 
-def test_two_failures_side_by_side_are_asked_and_answered_one_by_one(make_flow, monkeypatch):
-    """The summary and the report are written at the same time, and both their models lack a key."""
-    from virtual_agora.config.models import Config
-
+def test_a_key_that_is_gone_when_it_is_needed_is_asked_about(make_flow, monkeypatch):
     base = make_flow().config.model_dump()
     keyless = {"provider": "openai", "model": "m"}
     monkeypatch.setenv("OPENAI_API_KEY", "sk-present-at-the-start")
@@ -266,6 +267,88 @@ def test_two_failures_side_by_side_are_asked_and_answered_one_by_one(make_flow, 
     assert steps[-1] == "multi_file_output"
     writer = next(a for a in flow.state_manager.state["agents"] if a["role"] == "report_writer")
     assert writer["provider"] == "offline"
+
+
+@pytest.fixture
+def wire(tmp_path):
+    with Wire(tmp_path / "requests.jsonl") as wire:
+        yield wire
+
+
+def both_writers_refused(make_flow, wire):
+    """A session whose report and summary are due at the same time, when both their models lose their keys."""
+
+    def agent(model):
+        return {"provider": "openai_compatible", "model": model, "base_url": wire.base_url}
+
+    config = {
+        "agents": [agent("good"), agent("good")],
+        "summarizer": agent("refuses-key"),
+        "report_writer": agent("out-of-quota"),
+        "session": {"seed": 1, "min_rounds": 1},
+    }
+    flow = make_flow(Config.model_validate(config))
+    session = flow.create_session(THEME, topics=TOPICS)
+    wire.mend()
+    for name, _ in checked_updates(flow, session):
+        if name == "vote_evaluation":
+            break
+    wire.spoil()
+    return flow, session
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [["report_outline", "topic_summary"]],
+        [["report_outline"], ["topic_summary"]],
+        [["topic_summary"], ["report_outline"]],
+    ],
+    ids=["both at once", "the report's first", "the summary's first"],
+)
+def test_two_questions_side_by_side_are_answered_by_their_ids(make_flow, wire, order):
+    flow, session = both_writers_refused(make_flow, wire)
+    pending = pause(flow, session)
+    asked = {question.value["step"]: question.id for question in pending.interrupts}
+    assert set(asked) == {"report_outline", "topic_summary"}
+    new = {
+        "report_outline": {"action": "replace_model", "provider": "offline", "model": "scripted"},
+        "topic_summary": "retry",
+    }
+    wire.mend()
+    steps = []
+    for answered in order:
+        resume = {asked.pop(step): new[step] for step in answered}
+        waiting = []
+        try:
+            for update in flow.stream(where(session), resume=resume):
+                steps += update
+                values = flow.graph.get_state(where(session)).values
+                assert flow.state_manager.get_snapshot() == values
+        except GraphInterrupt as still:
+            waiting = [question.id for question in still.interrupts]
+        assert waiting == list(asked.values())
+    assert sorted(steps[:2]) == ["topic_report_generation", "topic_summary_generation"]
+    assert steps[2:] == ["file_output", "final_report_generation", "multi_file_output"]
+    by_id = {agent["id"]: agent for agent in flow.state_manager.state["agents"]}
+    assert by_id["report_writer"]["provider"] == "offline"
+    assert by_id["summarizer"]["model"] == "refuses-key"
+    assert max(Counter(line["sha256"] for line in wire.answered()).values()) == 1
+
+
+def test_the_coordinator_asks_two_questions_side_by_side(make_flow, wire):
+    flow, session = both_writers_refused(make_flow, wire)
+    asked = []
+
+    def answer(question):
+        asked.append(question["step"])
+        wire.mend()
+        return "retry"
+
+    steps = [name for name, _ in checked_updates(flow, session, answer)]
+    assert sorted(asked) == ["report_outline", "topic_summary"]
+    assert steps.count("topic_report_generation") == steps.count("topic_summary_generation") == 1
+    assert steps[-1] == "multi_file_output"
 
 
 def test_a_bug_in_a_step_names_the_step_and_loses_nothing(make_flow):
