@@ -275,14 +275,17 @@ def wire(tmp_path):
         yield wire
 
 
-def both_writers_refused(make_flow, wire):
-    """A session whose report and summary are due at the same time, when both their models lose their keys."""
+def both_writers_refused(make_flow, wire, **panel):
+    """A session whose report and summary are due at the same time, when both their models lose their keys.
+
+    `panel` is what the participants have of their own.
+    """
 
     def agent(model):
         return {"provider": "openai_compatible", "model": model, "base_url": wire.base_url}
 
     config = {
-        "agents": [agent("good"), agent("good")],
+        "agents": [{**agent("good"), "count": 2, **panel}],
         "summarizer": agent("refuses-key"),
         "report_writer": agent("out-of-quota"),
         "session": {"seed": 1, "min_rounds": 1},
@@ -349,6 +352,27 @@ def test_the_coordinator_asks_two_questions_side_by_side(make_flow, wire):
     assert sorted(asked) == ["report_outline", "topic_summary"]
     assert steps.count("topic_report_generation") == steps.count("topic_summary_generation") == 1
     assert steps[-1] == "multi_file_output"
+
+
+@pytest.mark.parametrize("earlier", [[], ["report_outline"], ["topic_summary"]])
+def test_the_projection_adds_up_as_the_checkpoint_does(make_flow, wire, monkeypatch, earlier):
+    """Sums of prices and the order of notices depend on which of two steps side by side comes first.
+
+    `earlier` has the question that is answered in a run of its own; what is left is answered in the next.
+    """
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-test")
+    priced = {"provider": "openai", "model": "gpt-4o"}
+    new = {"action": "replace_model", **priced, "base_url": wire.base_url}
+    flow, session = both_writers_refused(make_flow, wire, **priced)
+    asked = {question.value["step"]: question.id for question in pause(flow, session).interrupts}
+    for step in earlier:
+        pause(flow, session, resume={asked.pop(step): new})
+        assert flow.state_manager.get_snapshot() == flow.graph.get_state(where(session)).values
+    for _ in flow.stream(where(session), resume=dict.fromkeys(asked.values(), new)):
+        assert flow.state_manager.get_snapshot() == flow.graph.get_state(where(session)).values
+    state = flow.state_manager.get_snapshot()
+    assert state["usage"]["openai/gpt-4o"]["cost"] > 0
+    assert [notice["kind"] for notice in state["notices"]].count("replaced") == 2
 
 
 def test_a_bug_in_a_step_names_the_step_and_loses_nothing(make_flow):
