@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from langgraph.checkpoint.memory import InMemorySaver
 
 from virtual_agora.clock import Clock
@@ -17,6 +18,10 @@ from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.hitl import Answerer, default_answer
 from virtual_agora.state.validator import validate_state_consistency
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 THEME = "Should a city of 200,000 make its public transport free?"
 

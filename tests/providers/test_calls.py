@@ -261,6 +261,11 @@ def translated(error: Exception) -> VirtualAgoraError | None:
 
 
 class TestUsage:
+    def test_a_server_that_counts_below_nothing_is_not_believed(self) -> None:
+        counted = {"input_tokens": -5, "output_tokens": 3, "total_tokens": -2}
+        reply = read_reply([AIMessage("We", usage_metadata=counted)])
+        assert (reply.input_tokens, reply.output_tokens) == (0, 3)
+
     def test_cached_tokens_are_told_apart(self) -> None:
         used = {"input_tokens": 900, "output_tokens": 20, "total_tokens": 920}
         result = call(

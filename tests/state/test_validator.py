@@ -78,7 +78,7 @@ PARTICIPANTS = [f"participant-{number}" for number in range(1, 5)]
 FINAL = {"topic": "", "title": THEME, "sections": []}
 REPORT = {"topic": SECOND, "title": SECOND, "sections": []}
 SUMMARY = {"topic": SECOND, "text": "…", "rounds": 1, "concluded_by": "vote"}
-NOTICE = {"kind": "banana", "agent": "", "text": "…", "topic": "", "round": 0}
+
 USED = {
     "calls": 1,
     "failed": 0,
@@ -165,7 +165,6 @@ def test_a_real_state_is_valid(whole):
         ),
         (put(config={}), "config has no max_rounds"),
         (put(current_round=11), "current_round is 11, the last round is 10"),
-        (put(notices=[NOTICE]), "notices of no known kind: banana"),
         # The topics.
         (put(agenda=[THIRD, THIRD]), "agenda lists a topic twice"),
         (put(completed_topics=[FIRST, FIRST]), "completed_topics lists a topic twice"),

@@ -28,7 +28,7 @@ from virtual_agora.flow.pacing import Paced
 from virtual_agora.hitl import Question
 from virtual_agora.providers.calls import Caller, CallResult, ModelCall
 from virtual_agora.providers.requests import NOTHING, CallStopped, Took
-from virtual_agora.state.schema import AgentRecord
+from virtual_agora.state.schema import AgentRecord, NoticeKind
 
 __all__ = ["Asking", "Reply"]
 
@@ -123,7 +123,7 @@ class Asking:
             outcomes.update(zip(blocked, self._call(asked), strict=True))
         return [self._reply(request, outcomes[number]) for number, request in enumerate(requests)]
 
-    def note(self, kind: str, agent: str, text: str) -> None:
+    def note(self, kind: NoticeKind, agent: str, text: str) -> None:
         """Record something that the reports must say."""
         self._ledger.note(kind, agent, text)
 

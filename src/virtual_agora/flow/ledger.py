@@ -7,7 +7,7 @@ from typing import Any
 
 from virtual_agora.flow.error_recovery import EXCLUDED_AFTER
 from virtual_agora.providers.requests import CallResult, Took
-from virtual_agora.state.schema import AgentRecord, Notice, Usage, add_usage
+from virtual_agora.state.schema import AgentRecord, Notice, NoticeKind, Usage, add_usage
 
 __all__ = ["Ledger"]
 
@@ -95,7 +95,7 @@ class Ledger:
         after["base_url"] = answer["base_url"]
         self._agents[id_] = after
 
-    def note(self, kind: str, agent: str, text: str) -> None:
+    def note(self, kind: NoticeKind, agent: str, text: str) -> None:
         """Record something that the reports must say."""
         self._notices.append(
             Notice(

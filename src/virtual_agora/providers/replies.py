@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -47,12 +47,17 @@ def read_reply(parts: Sequence[AIMessage]) -> Reply:
         text="".join(_text(part) for part in parts),
         ending=_ending(reason),
         reason=reason,
-        input_tokens=sum(used["input_tokens"] for used in usage),
-        output_tokens=sum(used["output_tokens"] for used in usage),
-        cached_tokens=sum(
+        input_tokens=_total(used["input_tokens"] for used in usage),
+        output_tokens=_total(used["output_tokens"] for used in usage),
+        cached_tokens=_total(
             used.get("input_token_details", {}).get("cache_read") or 0 for used in usage
         ),
     )
+
+
+def _total(counts: Iterable[int]) -> int:
+    """The sum of what a server counted; one that counts below nothing is not believed."""
+    return max(0, sum(counts))
 
 
 def cut_off(error: Exception) -> AIMessage | None:

@@ -15,13 +15,13 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 __all__ = [
-    "NOTICE_KINDS",
     "SCHEMA_VERSION",
     "AgentRecord",
     "Ballot",
     "ContextDocument",
     "Message",
     "Notice",
+    "NoticeKind",
     "PhaseRecord",
     "Poll",
     "Proposal",
@@ -43,14 +43,12 @@ SCHEMA_VERSION = 1
 SNAPSHOT_EVERY = 1000
 """Updates of a growing field between two full copies of it in the checkpoints (see `docs/adr`)."""
 
-NOTICE_KINDS = frozenset(
-    {"skipped", "excluded", "repaired", "abstained", "replaced", "warning", "dropped", "user"}
-)
-"""What a notice can be about, see `Notice`."""
-
 Count = Annotated[int, Field(ge=0)]
 Phase = Annotated[int, Field(ge=0, le=5)]
 Cause = Literal["vote", "user", "max_rounds"]
+NoticeKind = Literal[
+    "skipped", "excluded", "repaired", "abstained", "replaced", "warning", "dropped", "user"
+]
 
 
 def extend(value: list[Any], writes: Sequence[Sequence[Any]]) -> list[Any]:
@@ -141,9 +139,13 @@ class Ballot(TypedDict):
 
 
 class Tally(TypedDict):
-    """How the ballots on the agenda were counted; see `virtual_agora.voting.tally`."""
+    """How the ballots on the agenda were counted. `order` has the best group first; a group of more than one is a tie.
 
-    rule: Literal["borda", "copeland", "plurality"]
+    `scores` are those of `rule`, higher is better. `tie_broken_by` is empty, `moderator`, or `seed` where the
+    moderator could not be asked.
+    """
+
+    rule: str
     scores: dict[str, float]
     order: list[list[str]]
     ballots: Count
@@ -224,10 +226,10 @@ class Report(TypedDict):
 class Notice(TypedDict):
     """Something a reader of the reports must know: a turn skipped, an answer repaired, a member excluded.
 
-    `kind` is one of `NOTICE_KINDS`; `dropped` is a topic taken off the agenda, `user` what the user decided.
+    `dropped` is a topic taken off the agenda, `user` what the user decided.
     """
 
-    kind: str
+    kind: NoticeKind
     agent: str
     text: str
     topic: str

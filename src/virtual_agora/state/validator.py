@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from virtual_agora.state.schema import NOTICE_KINDS, VirtualAgoraState
+from virtual_agora.state.schema import VirtualAgoraState
 
 __all__ = ["ValidationResult", "validate_state_consistency"]
 
@@ -87,14 +87,12 @@ def _session(state: State) -> Rows:
     phase, rounds = state["current_phase"], state["current_round"]
     history = [record["phase"] for record in state.get("phase_history", [])]
     most = state["config"].get("session", {}).get("max_rounds")
-    kinds = {notice["kind"] for notice in state.get("notices", [])}
     yield (
         phase == (history[-1] if history else 0),
         "the last entry of phase_history is not the current phase",
     )
     yield most is not None, "config has no max_rounds"
     yield most is None or rounds <= most, f"current_round is {rounds}, the last round is {most}"
-    yield kinds <= NOTICE_KINDS, f"notices of no known kind: {_names(kinds - NOTICE_KINDS)}"
 
 
 def _topics(state: State) -> Rows:

@@ -5,26 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from typing_extensions import TypedDict
-
+from virtual_agora.state.schema import Tally
 from virtual_agora.voting.rules import RULES, Ranking
 
-__all__ = ["Tally", "order_with", "tally"]
-
-
-class Tally(TypedDict):
-    """`order` has the best group first; a group of more than one is a tie.
-
-    `scores` are those of `rule`, higher is better. `tie_broken_by` is empty, `moderator`, or `seed` where the
-    moderator could not be asked.
-    """
-
-    rule: str
-    scores: dict[str, float]
-    order: list[list[str]]
-    ballots: int
-    abstained: int
-    tie_broken_by: str
+__all__ = ["order_with", "tally"]
 
 
 def tally(
