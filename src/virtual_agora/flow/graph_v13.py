@@ -283,11 +283,12 @@ class VirtualAgoraV13Flow:
         self, held: Sequence[_Finished], config: RunnableConfig, *, told: bool
     ) -> Iterator[dict[str, Any]]:
         """Bring a committed step into the projection, then hand its updates out one by one."""
-        if len(held) > 1 or any(step.replayed for step in held):
-            # LangGraph applies steps that ran side by side in an order of its own, and a replayed one already.
+        if any(step.replayed for step in held):
+            # What was finished before this run was in the state that it began with.
             self.state_manager.load(config)
         else:
-            for step in held:
+            # LangGraph applies steps that ran side by side in the order of their names, however they finished.
+            for step in sorted(held, key=lambda step: step.node):
                 self.state_manager.update_state(step.update)
         state = self.state_manager.state
         for step in held:
