@@ -1,10 +1,10 @@
-"""Text from outside made harmless for a terminal."""
+"""Text from outside made harmless for a terminal, and for whoever has to write it down."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["clean"]
+__all__ = ["clean", "whole"]
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, erasing
@@ -16,7 +16,14 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f"  # controls
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"  # what reorders a line, or hides in it
 )
-_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def whole(text: str) -> str:
+    """The text as one that can be encoded: the two halves of a character joined, a lone one replaced.
+
+    A server that cuts its stream by UTF-16 units sends the halves in pieces of their own.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def clean(text: str) -> str:
@@ -26,4 +33,4 @@ def clean(text: str) -> str:
     """
     text = _BREAKS.sub("\n", _ESCAPES.sub("", text))
     text = _UNWANTED.sub("", text.replace("\t", "    "))
-    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+    return whole(text)

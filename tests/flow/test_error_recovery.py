@@ -333,6 +333,30 @@ def test_what_cannot_be_saved_is_not_paid_for(make_flow, wire, tmp_path):
         flow.listener = lambda event: None
         saver.conn.execute("PRAGMA max_page_count=4294967294")
         finish(flow, session)
+    hashes = [line["sha256"] for line in wire.received()]
+    assert len(hashes) == len(set(hashes))  # what could not be saved at first was saved later
+
+
+def test_half_a_character_is_no_text(make_flow, wire):
+    """A server cuts its stream through an emoji: nobody else's turn is lost, and the state is as saved."""
+    flow = make_flow(panel(wire, "halves", "good", "good"))
+    state = finish(flow, flow.create_session(THEME, topics=TOPICS))
+    assert state["notices"] == []
+    spoken = [m["content"] for m in state["messages"] if m["agent"] == "participant-1"]
+    assert spoken[0].endswith("\N{GRINNING FACE} \N{REPLACEMENT CHARACTER}")
+
+
+def test_a_run_that_is_to_end_asks_nobody(make_flow, wire):
+    """The session was told to stop while a key is refused: the question is saved, not asked."""
+    flow = make_flow(panel(wire, "good", "refuses-key", "good"))
+    session = flow.create_session(THEME)
+    flow.listener = lambda event: (
+        flow.control.request_drain() if isinstance(event, CallFinished) else None
+    )
+    with pytest.raises(GraphDrained):
+        list(checked_updates(flow, session, lambda question: pytest.fail("asked")))
+    again = make_flow(flow.config, checkpointer=flow.checkpointer)
+    assert next_question(again, session)["type"] == "provider_failure"
 
 
 def test_a_role_nobody_can_stand_in_for_is_asked_about(make_flow, wire, clock):

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.errors import GraphDrained
 from tests.conftest import THEME, answers, checked_updates, where
 from tests.support.wire import Wire
 
@@ -16,6 +17,7 @@ from virtual_agora.errors import (
     NodeExecutionError,
     StaleAnswerError,
     StateError,
+    UsageError,
 )
 from virtual_agora.events import CallFinished, StepFinished, Token
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
@@ -189,6 +191,55 @@ def test_a_step_beside_one_that_breaks_is_told_once(make_flow, broken):
     assert told == steps
     for name in ("topic_report_generation", "topic_summary_generation", "file_output"):
         assert steps.count(name) == 1
+
+
+def test_a_step_that_nobody_may_have_seen_is_told_again(make_flow, wire):
+    """It finishes beside a question after the answer to it, in a run that then breaks off."""
+    agent = {"provider": "openai_compatible", "model": "good", "base_url": wire.base_url}
+    config = Config.model_validate(
+        {
+            "agents": [{**agent, "count": 2}],
+            "report_writer": {**agent, "model": "refuses-key"},
+            "session": {"seed": 1, "min_rounds": 1},
+        }
+    )
+    saver = InMemorySaver()
+
+    def bug(state):
+        raise ZeroDivisionError("a bug")
+
+    first = make_flow(config, checkpointer=saver)
+    session = first.create_session(THEME, topics=TOPICS)
+    first.nodes.topic_summary_generation_node = bug
+    with pytest.raises(NodeExecutionError):
+        list(checked_updates(first, session, None))
+    second = make_flow(config, checkpointer=saver)
+    question = pause(second, session)
+    assert question.value["type"] == "provider_failure"
+    wire.mend()
+    second.listener = lambda event: (
+        second.control.request_drain()
+        if isinstance(event, CallFinished) and event.task == "report_outline"
+        else None
+    )
+    with pytest.raises(GraphDrained):
+        list(second.stream(where(session), resume={question.id: "retry"}))
+    third = make_flow(config, checkpointer=saver)
+    assert "topic_summary_generation" in [name for name, _ in checked_updates(third, session)]
+
+
+def test_a_session_is_not_gone_on_with_under_other_rules(make_flow):
+    flow = make_flow()
+    session = flow.create_session(THEME, topics=TOPICS)
+    other = make_flow(checkpointer=flow.checkpointer, max_rounds=4)
+    with pytest.raises(UsageError, match="another configuration"):
+        list(other.stream(where(session)))
+
+
+@pytest.mark.parametrize("topics", [("One?", "one?"), ("",), ("x" * 10_000,)])
+def test_topics_that_can_be_none_begin_no_session(make_flow, topics):
+    with pytest.raises(UsageError):
+        make_flow().create_session(THEME, topics=topics)
 
 
 def test_a_thread_nobody_created_begins_with_the_theme(make_flow):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
 
 from virtual_agora.errors import InvalidAnswerError
 from virtual_agora.events import QuestionAnswered, QuestionAsked
@@ -35,6 +36,7 @@ class StreamCoordinator:
 
         Raises:
             GraphInterrupt: the session waits, and nobody answered.
+            GraphDrained: the run was asked to end.
             InvalidAnswerError: `answer` gave wrong answers only.
             NodeExecutionError: a step failed; everything before it is saved.
         """
@@ -44,6 +46,9 @@ class StreamCoordinator:
                 yield from self.flow.stream(config, resume=resume)
                 return
             except GraphInterrupt as pause:
+                if self.flow.control.drain_requested:
+                    # The question is saved; an answer given to a run that ends would not be.
+                    raise GraphDrained(self.flow.control.drain_reason or "stopping") from None
                 resume = {pause.id: self._answer_to(pause)}
 
     def _answer_to(self, pause: GraphInterrupt) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -20,7 +19,7 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 from virtual_agora.clock import Clock
 from virtual_agora.config.loader import config_hash
 from virtual_agora.config.models import MAX_PARTICIPANTS, Config
-from virtual_agora.errors import StaleAnswerError, StateError, StorageError
+from virtual_agora.errors import StaleAnswerError, StateError, UsageError
 from virtual_agora.events import Listener, StepFinished
 from virtual_agora.flow import edges_v13 as edges
 from virtual_agora.flow.error_recovery import ErrorRecoveryManager
@@ -32,7 +31,7 @@ from virtual_agora.flow.nodes_v13.continuation import ContinuationNodes
 from virtual_agora.flow.nodes_v13.discussion import DiscussionNodes
 from virtual_agora.flow.nodes_v13.opening import OpeningNodes
 from virtual_agora.flow.nodes_v13.reporting import ReportNodes
-from virtual_agora.hitl import check_answer
+from virtual_agora.hitl import check_answer, check_theme
 from virtual_agora.prompts import Prompts
 from virtual_agora.state.checkpoints import SessionSaver, unanswered
 from virtual_agora.state.manager import StateManager
@@ -142,6 +141,7 @@ class VirtualAgoraV13Flow:
         control: RunControl | None = None,
     ) -> None:
         self.config = config
+        self._config_hash = config_hash(config)
         self.clock = clock or Clock()
         self.listener = listener or (lambda event: None)
         self.reports_dir = reports_dir
@@ -185,13 +185,19 @@ class VirtualAgoraV13Flow:
         """Begin a session and save it; nothing is asked or called yet.
 
         Without `main_topic`, or with `user_defines_topics` and no `topics`, the first question asks for them.
+
+        Raises:
+            UsageError: the theme or a topic is too long, empty or given twice.
         """
+        if main_topic or topics:
+            checked, topics = check_theme(main_topic or "-", topics)
+            main_topic = main_topic and checked
         session_id = session_id or f"{self.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         values = self.state_manager.initialize(
             session_id,
             self.clock.timestamp(),
             config=self.config.model_dump(mode="json"),
-            config_hash=config_hash(self.config),
+            config_hash=self._config_hash,
             seed=self.seed,
             reports_dir=str(self.reports_dir.absolute()),
             main_topic=main_topic,
@@ -218,6 +224,7 @@ class VirtualAgoraV13Flow:
             InvalidAnswerError: an answer does not fit its question.
             NodeExecutionError: a step failed by a bug; everything before it is saved.
             StateError: the session waits at a step that this release does not have.
+            UsageError: the session was begun with another configuration.
         """
         session_id = config["configurable"]["thread_id"]
         config = self._where(session_id, config)
@@ -226,14 +233,18 @@ class VirtualAgoraV13Flow:
             self.create_session(session_id=session_id)
             snapshot = self.graph.get_state(config)
         self.state_manager.restore(snapshot.values)
+        if snapshot.values.get("config_hash", self._config_hash) != self._config_hash:
+            raise UsageError(
+                f"Session “{session_id}” was begun with another configuration.",
+                hint="Make the flow with the configuration that is in the session's state.",
+            )
         done = snapshot.values.get("status") == "complete"
         graph_input = _graph_input(self._waiting(snapshot, config), resume)
         if done:
             return
-        with suppress(StorageError):
-            self._check_saved(session_id)  # what an earlier run met is over
+        self._check_saved(session_id)
         try:
-            yield from self._run(graph_input, config, told=bool(snapshot.interrupts))
+            yield from self._run(graph_input, config, told=resume is not None)
         except GraphBubbleUp:
             raise
         except Exception as error:
@@ -250,7 +261,7 @@ class VirtualAgoraV13Flow:
     ) -> Iterator[dict[str, Any]]:
         """One run of the graph up to its end or its next question.
 
-        `told`: the session waited, so the steps that finished beside the waiting one were yielded then.
+        `told`: the session waited until now, so the steps that finished beside the waiting one were yielded then.
         """
         held: list[_Finished] = []
         waiting: list[Interrupt] = []

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
+from virtual_agora.cleaning import whole
+
 __all__ = ["Reply", "cut_off", "read_reply"]
 
 Ending = Literal["complete", "length", "refused", "broken", "missing"]
@@ -44,7 +46,7 @@ def read_reply(parts: Sequence[AIMessage]) -> Reply:
     reason = next((reason for part in reversed(parts) if (reason := _reason(part))), "")
     usage = [part.usage_metadata for part in parts if part.usage_metadata]
     return Reply(
-        text="".join(_text(part) for part in parts),
+        text=whole("".join(_text(part) for part in parts)),
         ending=_ending(reason),
         reason=reason,
         input_tokens=_total(used["input_tokens"] for used in usage),

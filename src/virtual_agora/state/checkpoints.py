@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -66,7 +67,7 @@ def storage_errors(place: Path | str) -> Iterator[None]:
 
 
 class SessionSaver(SqliteSaver):
-    """Remembers whose answers could not be saved.
+    """Keeps what could not be saved until it can.
 
     LangGraph saves a call's answer in the background and meets a refusal only at the end of the step. Whoever is
     about to pay for another call asks `check_saved` first.
@@ -75,13 +76,19 @@ class SessionSaver(SqliteSaver):
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         super().__init__(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         self._path = path
-        self._refused: dict[str, Exception] = {}
+        self._mending = Lock()
+        self._refused: dict[str, list[tuple[Any, ...]]] = {}
 
     def check_saved(self, session_id: str) -> None:
-        """Forget what was refused to a session, and raise it as a StorageError."""
-        if error := self._refused.pop(session_id, None):
-            with storage_errors(self._path):
-                raise error
+        """Try once more to save what was refused to a session.
+
+        Raises:
+            StorageError: it is refused again.
+        """
+        with self._mending, storage_errors(self._path):
+            while refused := self._refused.get(session_id):
+                super().put_writes(*refused[0])
+                del refused[0]
 
     def put_writes(
         self,
@@ -90,11 +97,12 @@ class SessionSaver(SqliteSaver):
         task_id: str,
         task_path: str = "",
     ) -> None:
-        """Save the outcome of a task; a refusal is remembered and raised."""
+        """Save the outcome of a task; what is refused is remembered, and the refusal raised."""
         try:
             super().put_writes(config, writes, task_id, task_path)
-        except Exception as error:
-            self._refused[config["configurable"]["thread_id"]] = error
+        except sqlite3.Error:
+            missed = self._refused.setdefault(config["configurable"]["thread_id"], [])
+            missed.append((config, writes, task_id, task_path))
             raise
 
 
