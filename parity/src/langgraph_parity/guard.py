@@ -1,0 +1,316 @@
+"""What goes by the production path, and what round it.
+
+While a guard is active it looks at every root call of a compiled graph, at interrupts being raised, and at names
+being replaced by `unittest.mock` and `monkeypatch`. It changes nothing but adds a callback that reads what nodes return.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any
+from unittest import mock
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables.config import merge_configs, var_child_runnable_config
+from langgraph import types as langgraph_types
+from langgraph.config import get_config
+from langgraph.errors import GraphInterrupt
+from langgraph.pregel import Pregel
+from langgraph.types import Command
+
+from langgraph_parity.coordinator import stream_graph
+from langgraph_parity.rules import Finding
+from langgraph_parity.saver import Writes
+from langgraph_parity.target import Target, blueprint, builder_of
+
+__all__ = ["Guard"]
+
+NOT_THE_USERS = ("langgraph", "langchain", "langgraph_parity", "asyncio", "threading", "unittest")
+METHODS = ("stream", "astream", "invoke", "ainvoke")
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A root call of a compiled graph."""
+
+    graph: Any
+    method: str
+    where: str
+    codes: frozenset[CodeType]
+    saved: bool
+    durability: str
+
+
+@dataclass(frozen=True)
+class _Replaced:
+    """A name that a test replaced: its dotted name, and the module of what stood there."""
+
+    name: str
+    module: str
+    where: str
+
+
+@dataclass
+class Guard:
+    """Collects while active (`with guard:`, may be nested); `findings(target, graphs)` judges."""
+
+    calls: list[_Call] = field(default_factory=list)
+    replaced: list[_Replaced] = field(default_factory=list)
+    dropped: dict[tuple[int, str, str], Any] = field(default_factory=dict)
+    asking: dict[str, str] = field(default_factory=dict)
+    """Root tasks that raised an interrupt which has not been stored yet, and where they did."""
+    swallowed: dict[str, str] = field(default_factory=dict)
+    _depth: int = 0
+    _undo: list[Callable[[], None]] = field(default_factory=list)
+
+    def __enter__(self) -> Guard:
+        self._depth += 1
+        if self._depth == 1:
+            for name in METHODS:
+                self._wrap(Pregel, name, functools.partial(_watch_call, self, name))
+            self._wrap(GraphInterrupt, "__init__", functools.partial(_watch_interrupt, self))
+            self._wrap(mock._patch, "__enter__", functools.partial(_watch_mock, self))  # type: ignore[attr-defined]
+            self._wrap(pytest.MonkeyPatch, "setattr", functools.partial(_watch_setattr, self))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._depth -= 1
+        while not self._depth and self._undo:
+            self._undo.pop()()
+
+    def _wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        original = owner.__dict__[name]
+        setattr(owner, name, functools.wraps(original)(make(original)))
+        self._undo.append(lambda: setattr(owner, name, original))
+
+    def stored(self, made: Writes) -> None:
+        """Listen to a `WatchedSaver`: an interrupt that was raised must be stored by the task of the root graph."""
+        if made.namespace or made.call or made.task_id not in self.asking:
+            return
+        where = self.asking.pop(made.task_id)
+        stored = dict(made.writes)
+        error = stored.get("__error__")
+        if "__interrupt__" not in stored and (error is None or _from_interrupt(error)):
+            self.swallowed[where] = made.node
+
+    def findings(self, target: Target, graphs: list[Any]) -> Iterator[Finding]:
+        """What is wrong, of what belongs to the target: `graphs`, and any built like them."""
+        through = _codes(target.coordinator or target.entry)
+        has_one = target.coordinator is not None or target.entry is not stream_graph
+        for call in self.calls:
+            if not _belongs(call.graph, target, graphs):
+                continue
+            if call.method in ("invoke", "ainvoke"):
+                yield Finding("P101", call.where, f"{call.method}()")
+            elif has_one and not through & call.codes:
+                yield Finding("P103", call.where)
+            elif call.durability != "sync" and through & call.codes:
+                yield Finding("P104", call.where, f'durability="{call.durability}"')
+            if not call.saved:
+                yield Finding("P102", call.where)
+        for (_, node, key), graph in self.dropped.items():
+            if _belongs(graph, target, graphs):
+                yield Finding("P206", node, key)
+        for where, node in self.swallowed.items():
+            yield Finding("P301", node, f"raised in {where}")
+        package = target.package or _package(target, graphs)
+        for patch in self.replaced:
+            internal = all(_within(name, package) for name in (patch.name, patch.module))
+            if internal and not any(fnmatch.fnmatch(patch.name, seam) for seam in target.seams):
+                yield Finding("P105", patch.where, patch.name)
+
+
+def _watch_call(guard: Guard, method: str, original: Any) -> Any:
+    def watched(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
+        frame = sys._getframe(1)
+        within = frame.f_code.co_filename == original.__code__.co_filename  # invoke calls stream
+        if _is_nested(config) or within:
+            return original(self, input, config, **kwargs)
+        where, codes = _look_up(frame)
+        settings = (config or {}).get("configurable") or {}
+        saved = bool(self.checkpointer or settings.get("__pregel_checkpointer"))
+        durability = kwargs.get("durability") or settings.get("__pregel_durability") or "async"
+        guard.calls.append(_Call(self, method, where, codes, saved, durability))
+        config = merge_configs(config, {"callbacks": [_Returned(guard, self)]})
+        return original(self, input, config, **kwargs)
+
+    return watched
+
+
+def _watch_interrupt(guard: Guard, original: Any) -> Any:
+    def watched(self: GraphInterrupt, interrupts: Any = ()) -> None:
+        original(self, interrupts)
+        frame = sys._getframe(1)
+        if frame.f_code is langgraph_types.interrupt.__code__:
+            namespace = str(get_config()["configurable"].get("checkpoint_ns", ""))
+            task = namespace.split("|")[0].partition(":")[2]
+            guard.asking[task] = _look_up(frame.f_back)[0]
+
+    return watched
+
+
+def _watch_mock(guard: Guard, original: Any) -> Any:
+    def watched(self: Any) -> Any:
+        owner = self.getter()
+        _note_replaced(guard, owner, self.attribute, sys._getframe(1))
+        return original(self)
+
+    return watched
+
+
+def _watch_setattr(guard: Guard, original: Any) -> Any:
+    def watched(self: Any, target: Any, name: Any, *args: Any, **kwargs: Any) -> Any:
+        owner, attribute = target, name
+        if isinstance(target, str):
+            path, _, attribute = target.rpartition(".")
+            owner = mock._importer(path)  # type: ignore[attr-defined]
+        _note_replaced(guard, owner, attribute, sys._getframe(1))
+        return original(self, target, name, *args, **kwargs)
+
+    return watched
+
+
+def _note_replaced(guard: Guard, owner: Any, attribute: str, frame: FrameType) -> None:
+    if inspect.ismodule(owner):
+        name = owner.__name__
+    else:
+        kind = owner if isinstance(owner, type) else type(owner)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+    there = inspect.getattr_static(owner, attribute, None)
+    there = getattr(there, "__func__", there)
+    module = there.__name__ if inspect.ismodule(there) else getattr(there, "__module__", None)
+    guard.replaced.append(_Replaced(f"{name}.{attribute}", str(module), _look_up(frame)[0]))
+
+
+class _Returned(BaseCallbackHandler):
+    """Reads what the nodes of a root graph return, before LangGraph drops what it does not know."""
+
+    run_inline = True
+    ignore_llm = ignore_chat_model = ignore_retriever = ignore_agent = ignore_retry = True
+
+    def __init__(self, guard: Guard, graph: Any) -> None:
+        self._guard, self._graph, self._nodes = guard, graph, {}  # type: ignore[var-annotated]
+
+    def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: Any, tags: Any = None, metadata: Any = None, **kwargs: Any) -> None:  # fmt: skip
+        node = (metadata or {}).get("langgraph_node")
+        is_node = any(tag.startswith("graph:step:") for tag in tags or ())
+        if is_node and "|" not in metadata.get("langgraph_checkpoint_ns", "|"):
+            self._nodes[run_id] = node
+
+    def on_chain_end(self, outputs: Any, *, run_id: Any, **kwargs: Any) -> None:
+        node = self._nodes.pop(run_id, None)
+        for update in outputs if isinstance(outputs, list | tuple) else [outputs]:
+            if isinstance(update, Command) and update.graph is None:
+                update = update.update
+            if node is not None and isinstance(update, Mapping):
+                for key in update.keys() - self._graph.channels.keys():
+                    self._guard.dropped[id(self._graph), node, str(key)] = self._graph
+
+
+def _is_nested(config: Any) -> bool:
+    """Is the call made inside a node? Then the graph is a subgraph."""
+    around = var_child_runnable_config.get() or {}
+    given = (config or {}).get("configurable") or {}
+    return "__pregel_read" in given or "__pregel_read" in (around.get("configurable") or {})
+
+
+def _look_up(frame: FrameType | None) -> tuple[str, frozenset[CodeType]]:
+    """The place of the user's code that called, and every code object on the stack of this thread and of others."""
+    where, codes = "?", set()
+    here: FrameType | None = frame
+    while here is not None:
+        codes.add(here.f_code)
+        module = str(here.f_globals.get("__name__", ""))
+        if where == "?" and not _within(module, *NOT_THE_USERS):
+            where = f"{_short(here.f_code.co_filename)}:{here.f_lineno}"
+        here = here.f_back
+    for (
+        thread,
+        here,
+    ) in sys._current_frames().items():  # a coordinator may stream in a worker thread
+        while here is not None and thread != threading.get_ident():
+            codes.add(here.f_code)
+            here = here.f_back
+    return where, frozenset(codes)
+
+
+def _short(path: str) -> str:
+    return "/".join(path.replace("\\", "/").split("/")[-2:])
+
+
+def _codes(function: Any) -> frozenset[CodeType]:
+    """The code objects of a function: of what it decorates, encloses and defines, too."""
+    found: set[CodeType] = set()
+    todo: list[Any] = [function]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, CodeType):
+            if one not in found:
+                found.add(one)
+                todo += one.co_consts
+        elif isinstance(one, functools.partial):
+            todo.append(one.func)
+        elif inspect.ismethod(one):
+            todo.append(one.__func__)
+        elif inspect.isfunction(one) and one.__code__ not in found:
+            todo += [one.__code__, getattr(one, "__wrapped__", None)]
+            todo += [cell.cell_contents for cell in one.__closure__ or () if _filled(cell)]
+        elif one is function and not isinstance(one, type) and callable(one):
+            todo.append(getattr(type(one), "__call__"))  # noqa: B009, the function itself is meant
+    return frozenset(found)
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        return inspect.isfunction(cell.cell_contents)
+    except ValueError:
+        return False
+
+
+def _belongs(graph: Any, target: Target, graphs: list[Any]) -> bool:
+    """Is it one of the target's graphs, or built like them (same schema, same nodes)?"""
+    if any(graph is one for one in graphs):
+        return True
+    builder = builder_of(graph)
+    schema = getattr(builder, "state_schema", None)
+    if schema is None or _within(schema.__module__, "langgraph", "langchain"):
+        return False  # a schema that others share does not say whose graph it is
+    ours = _pattern(target, graphs)
+    own = builder_of(ours)
+    return own is not None and own.state_schema is schema and set(ours.nodes) == set(graph.nodes)
+
+
+def _pattern(target: Target, graphs: list[Any]) -> Any:
+    """A graph of the target to compare with, if one can be built."""
+    with suppress(Exception):  # the test may have replaced what build needs
+        return graphs[0] if graphs else blueprint(target)
+    return None
+
+
+def _package(target: Target, graphs: list[Any]) -> str:
+    schema = getattr(builder_of(_pattern(target, graphs)), "state_schema", None)
+    return str(getattr(schema, "__module__", target.build.__module__)).partition(".")[0]
+
+
+def _within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def _from_interrupt(error: object) -> bool:
+    """Does the error come from an interrupt that was taken for a failure?"""
+    seen: set[int] = set()
+    while isinstance(error, BaseException) and id(error) not in seen:
+        if isinstance(error, GraphInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
