@@ -10,11 +10,13 @@ from langgraph.types import Overwrite, StateSnapshot
 
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.rules import Finding, ParityUsageError
-from langgraph_parity.saver import Writes
 from langgraph_parity.schema import fields_of, kinds_of, plain, same
 from langgraph_parity.target import Target, active, blueprint, builder_of
+from langgraph_parity.writes import Writes
 
 __all__ = ["SessionChecks", "StateChecks", "fingerprint", "validate_state_consistency"]
+
+__tracebackhide__ = True
 
 
 class StateChecks:
@@ -56,7 +58,7 @@ class StateChecks:
             try:
                 said = check(values)
             except Exception as error:  # an invariant may be written with assert
-                said = f"{type(error).__name__}: {error}".rstrip(": ")
+                said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
             for broken in _broken(said):
                 yield Finding("P205", where, f"{name}: {broken}" if broken else name)
 

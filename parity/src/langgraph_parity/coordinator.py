@@ -11,6 +11,8 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 
 __all__ = ["astream_graph", "stream_graph"]
 
+__tracebackhide__ = True
+
 Graph = CompiledStateGraph[Any, Any, Any, Any]
 Answer = Callable[[Any], Any]
 
@@ -81,7 +83,7 @@ class _Held:
         self._nodes = graph.nodes
         self._waiting = False
 
-    def take(self, mode: str, chunk: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def take(self, mode: str, chunk: Any) -> list[dict[str, Any]]:
         if mode == "updates":
             self._waiting = self._waiting or "__interrupt__" in chunk
             if not chunk.get("__metadata__", {}).get("cached"):

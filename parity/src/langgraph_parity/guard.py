@@ -9,8 +9,8 @@ from __future__ import annotations
 import fnmatch
 import functools
 import inspect
+import pkgutil
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,12 +29,14 @@ from langgraph.types import Command
 
 from langgraph_parity.coordinator import stream_graph
 from langgraph_parity.rules import Finding
-from langgraph_parity.saver import Writes
+from langgraph_parity.stack import code_of, look_up, within
 from langgraph_parity.target import Target, blueprint, builder_of
+from langgraph_parity.writes import Writes
 
 __all__ = ["Guard"]
 
-NOT_THE_USERS = ("langgraph", "langchain", "langgraph_parity", "asyncio", "threading", "unittest")
+__tracebackhide__ = True
+
 METHODS = ("stream", "astream", "invoke", "ainvoke")
 
 
@@ -78,7 +80,7 @@ class Guard:
             for name in METHODS:
                 self._wrap(Pregel, name, functools.partial(_watch_call, self, name))
             self._wrap(GraphInterrupt, "__init__", functools.partial(_watch_interrupt, self))
-            self._wrap(mock._patch, "__enter__", functools.partial(_watch_mock, self))  # type: ignore[attr-defined]
+            self._wrap(mock._patch, "__enter__", functools.partial(_watch_mock, self))
             self._wrap(pytest.MonkeyPatch, "setattr", functools.partial(_watch_setattr, self))
         return self
 
@@ -94,7 +96,7 @@ class Guard:
 
     def stored(self, made: Writes) -> None:
         """Listen to a `WatchedSaver`: an interrupt that was raised must be stored by the task of the root graph."""
-        if made.namespace or made.call or made.task_id not in self.asking:
+        if not made.at_root or made.task_id not in self.asking:
             return
         where = self.asking.pop(made.task_id)
         stored = dict(made.writes)
@@ -104,7 +106,7 @@ class Guard:
 
     def findings(self, target: Target, graphs: list[Any]) -> Iterator[Finding]:
         """What is wrong, of what belongs to the target: `graphs`, and any built like them."""
-        through = _codes(target.coordinator or target.entry)
+        through = code_of(target.coordinator or target.entry)
         has_one = target.coordinator is not None or target.entry is not stream_graph
         for call in self.calls:
             if not _belongs(call.graph, target, graphs):
@@ -124,7 +126,7 @@ class Guard:
             yield Finding("P301", node, f"raised in {where}")
         package = target.package or _package(target, graphs)
         for patch in self.replaced:
-            internal = all(_within(name, package) for name in (patch.name, patch.module))
+            internal = all(within(name, package) for name in (patch.name, patch.module))
             if internal and not any(fnmatch.fnmatch(patch.name, seam) for seam in target.seams):
                 yield Finding("P105", patch.where, patch.name)
 
@@ -135,7 +137,7 @@ def _watch_call(guard: Guard, method: str, original: Any) -> Any:
         within = frame.f_code.co_filename == original.__code__.co_filename  # invoke calls stream
         if _is_nested(config) or within:
             return original(self, input, config, **kwargs)
-        where, codes = _look_up(frame)
+        where, codes = look_up(frame)
         settings = (config or {}).get("configurable") or {}
         saved = bool(self.checkpointer or settings.get("__pregel_checkpointer"))
         durability = kwargs.get("durability") or settings.get("__pregel_durability") or "async"
@@ -153,7 +155,7 @@ def _watch_interrupt(guard: Guard, original: Any) -> Any:
         if frame.f_code is langgraph_types.interrupt.__code__:
             namespace = str(get_config()["configurable"].get("checkpoint_ns", ""))
             task = namespace.split("|")[0].partition(":")[2]
-            guard.asking[task] = _look_up(frame.f_back)[0]
+            guard.asking[task] = look_up(frame.f_back)[0]
 
     return watched
 
@@ -172,7 +174,7 @@ def _watch_setattr(guard: Guard, original: Any) -> Any:
         owner, attribute = target, name
         if isinstance(target, str):
             path, _, attribute = target.rpartition(".")
-            owner = mock._importer(path)  # type: ignore[attr-defined]
+            owner = pkgutil.resolve_name(path)
         _note_replaced(guard, owner, attribute, sys._getframe(1))
         return original(self, target, name, *args, **kwargs)
 
@@ -188,7 +190,7 @@ def _note_replaced(guard: Guard, owner: Any, attribute: str, frame: FrameType) -
     there = inspect.getattr_static(owner, attribute, None)
     there = getattr(there, "__func__", there)
     module = there.__name__ if inspect.ismodule(there) else getattr(there, "__module__", None)
-    guard.replaced.append(_Replaced(f"{name}.{attribute}", str(module), _look_up(frame)[0]))
+    guard.replaced.append(_Replaced(f"{name}.{attribute}", str(module), look_up(frame)[0]))
 
 
 class _Returned(BaseCallbackHandler):
@@ -223,66 +225,13 @@ def _is_nested(config: Any) -> bool:
     return "__pregel_read" in given or "__pregel_read" in (around.get("configurable") or {})
 
 
-def _look_up(frame: FrameType | None) -> tuple[str, frozenset[CodeType]]:
-    """The place of the user's code that called, and every code object on the stack of this thread and of others."""
-    where, codes = "?", set()
-    here: FrameType | None = frame
-    while here is not None:
-        codes.add(here.f_code)
-        module = str(here.f_globals.get("__name__", ""))
-        if where == "?" and not _within(module, *NOT_THE_USERS):
-            where = f"{_short(here.f_code.co_filename)}:{here.f_lineno}"
-        here = here.f_back
-    for (
-        thread,
-        here,
-    ) in sys._current_frames().items():  # a coordinator may stream in a worker thread
-        while here is not None and thread != threading.get_ident():
-            codes.add(here.f_code)
-            here = here.f_back
-    return where, frozenset(codes)
-
-
-def _short(path: str) -> str:
-    return "/".join(path.replace("\\", "/").split("/")[-2:])
-
-
-def _codes(function: Any) -> frozenset[CodeType]:
-    """The code objects of a function: of what it decorates, encloses and defines, too."""
-    found: set[CodeType] = set()
-    todo: list[Any] = [function]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, CodeType):
-            if one not in found:
-                found.add(one)
-                todo += one.co_consts
-        elif isinstance(one, functools.partial):
-            todo.append(one.func)
-        elif inspect.ismethod(one):
-            todo.append(one.__func__)
-        elif inspect.isfunction(one) and one.__code__ not in found:
-            todo += [one.__code__, getattr(one, "__wrapped__", None)]
-            todo += [cell.cell_contents for cell in one.__closure__ or () if _filled(cell)]
-        elif one is function and not isinstance(one, type) and callable(one):
-            todo.append(getattr(type(one), "__call__"))  # noqa: B009, the function itself is meant
-    return frozenset(found)
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        return inspect.isfunction(cell.cell_contents)
-    except ValueError:
-        return False
-
-
 def _belongs(graph: Any, target: Target, graphs: list[Any]) -> bool:
     """Is it one of the target's graphs, or built like them (same schema, same nodes)?"""
     if any(graph is one for one in graphs):
         return True
     builder = builder_of(graph)
     schema = getattr(builder, "state_schema", None)
-    if schema is None or _within(schema.__module__, "langgraph", "langchain"):
+    if schema is None or within(schema.__module__, "langgraph", "langchain"):
         return False  # a schema that others share does not say whose graph it is
     ours = _pattern(target, graphs)
     own = builder_of(ours)
@@ -299,10 +248,6 @@ def _pattern(target: Target, graphs: list[Any]) -> Any:
 def _package(target: Target, graphs: list[Any]) -> str:
     schema = getattr(builder_of(_pattern(target, graphs)), "state_schema", None)
     return str(getattr(schema, "__module__", target.build.__module__)).partition(".")[0]
-
-
-def _within(name: str, *packages: str) -> bool:
-    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def _from_interrupt(error: object) -> bool:

@@ -16,6 +16,8 @@ from langgraph_parity.target import active, question_type
 
 __all__ = ["NOBODY", "Answers", "Human", "Question", "mock_user_input", "patched_interrupt"]
 
+__tracebackhide__ = True
+
 NOBODY = object()
 """Stands for no answer."""
 

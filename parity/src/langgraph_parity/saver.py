@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, CheckpointTuple
-from langgraph.constants import END, START
-from langgraph.types import Send
+from langgraph.constants import START
+from langgraph.pregel._checkpoint import put_writes_accepts_task_path
 
-__all__ = ["Died", "NeverEnds", "WatchedSaver", "Writes"]
+from langgraph_parity.writes import NULL_TASK, TASKS, Writes, node_of
 
-TASKS = "__pregel_tasks"
-NULL_TASK = "00000000-0000-0000-0000-000000000000"
-UNFINISHED = {"__interrupt__", "__error__"}
+__all__ = ["Died", "NeverEnds", "WatchedSaver"]
+
+__tracebackhide__ = True
 
 
 class Died(BaseException):
@@ -30,70 +28,11 @@ class NeverEnds(BaseException):
     """The thread has written more checkpoints than it may."""
 
 
-@dataclass(frozen=True)
-class Writes:
-    """What one task wrote in one superstep."""
-
-    thread_id: str
-    namespace: str
-    """Empty for the root graph."""
-    checkpoint_id: str
-    """The checkpoint the task ran on: tasks with the same one ran in the same superstep."""
-    task_id: str
-    path: str
-    node: str
-    """The node; for a `@task` the node that called it; `?` if it cannot be told."""
-    call: bool
-    """It is a `@task` called inside the node."""
-    writes: tuple[tuple[str, Any], ...]
-
-    @property
-    def finished(self) -> bool:
-        """The task has ended: it neither asks nor failed."""
-        return self.task_id != NULL_TASK and not any(c in UNFINISHED for c, _ in self.writes)
-
-    def ways(self) -> Iterator[tuple[str, str]]:
-        """Where the node leads to: `(source, target)`, with END where it leads nowhere."""
-        ends = True
-        for channel, value in self.writes:
-            if channel.startswith("branch:to:"):
-                yield self.node, channel.removeprefix("branch:to:")
-            elif channel.startswith("join:"):
-                yield self.node, channel.rsplit(":", 1)[1]
-            elif channel == TASKS and isinstance(value, Send):
-                yield self.node, value.node
-            else:
-                continue
-            ends = False
-        if ends:
-            yield self.node, END
-
-
-@dataclass
-class _Record:
-    """What is shared by a saver and the copies LangGraph makes of it."""
-
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    counts: Counter[str] = field(default_factory=Counter)
-    written: list[Writes] = field(default_factory=list)
-    sends: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
-    parents: set[tuple[str, str]] = field(default_factory=set)
-    unfinished: set[tuple[str, str]] = field(default_factory=set)
-    runs: defaultdict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
-    listeners: list[Callable[[Writes], None]] = field(default_factory=list)
-    number: int = 0
-    die_at: int | None = None
-    when: Literal["before", "after"] = "before"
-    dead: bool = False
-    limit: int | None = None
-    synchronous: bool = False
-
-
 class WatchedSaver(BaseCheckpointSaver[Any]):
     """Passes everything on to `inner` and looks at what goes by. Safe to use from several threads.
 
-    `die_at` counts writes from 1 (checkpoints and task writes alike): at that one `Died` is raised, `when` "before"
-    or "after" it is stored, and at every later write, until `revive()`.
+    `die_at` counts writes from 1, checkpoints and task writes alike (`number` is how many there were): at that one
+    `Died` is raised, `when` "before" or "after" it is stored, and at every later write, until `revive()`.
     """
 
     def __init__(
@@ -104,16 +43,37 @@ class WatchedSaver(BaseCheckpointSaver[Any]):
         when: Literal["before", "after"] = "before",
     ) -> None:
         self.inner = inner
-        self.record = _Record(die_at=die_at, when=when)
+        self.die_at = die_at
+        self.when = when
+        self.dead = False
+        self.number = 0
+        self.listeners: list[Callable[[Writes], None]] = []
+        """Called with every task's writes, in the thread that stores them."""
+        self.written: list[Writes] = []
+        """Every task's writes; their order inside a superstep is chance."""
+        self.synchronous = False
+        """It was read synchronously, so it can be."""
+        self._takes_path = put_writes_accepts_task_path(inner.put_writes)
+        self._limit: int | None = None
+        self._lock = threading.RLock()
+        self._counts = Counter(checkpoints=0, writes=0, bytes=0)
+        self._sends: dict[tuple[str, str, str], list[str]] = {}
+        self._parents: set[tuple[str, str]] = set()
+        self._paused: set[tuple[str, str]] = set()
+        self._ran: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
 
     @property
-    def __class__(self) -> type:  # type: ignore[override]
+    def __class__(self) -> type:
         """An application that asks what saver it has gets the answer of production."""
         return type(self.inner)
 
+    @__class__.setter
+    def __class__(self, kind: type) -> None:
+        raise TypeError("a saver's class stays")
+
     def __getattr__(self, name: str) -> Any:
         """What savers have beside the interface: `setup`, `conn`, …"""
-        if name in ("inner", "record"):
+        if name == "inner":
             raise AttributeError(name)
         return getattr(self.inner, name)
 
@@ -122,35 +82,18 @@ class WatchedSaver(BaseCheckpointSaver[Any]):
     @property
     def counts(self) -> dict[str, int]:
         """`checkpoints`, `writes` (of tasks) and `bytes` (serialised, of what changed) so far."""
-        with self.record.lock:
-            return {key: self.record.counts[key] for key in ("checkpoints", "writes", "bytes")}
-
-    @property
-    def number(self) -> int:
-        """Checkpoints and task writes so far: what `die_at` counts."""
-        return self.record.number
-
-    @property
-    def listeners(self) -> list[Callable[[Writes], None]]:
-        """Called with every task's writes, in the thread that stores them."""
-        return self.record.listeners
-
-    @property
-    def written(self) -> list[Writes]:
-        """Every task's writes so far; their order inside a superstep is chance."""
-        with self.record.lock:
-            return list(self.record.written)
+        return dict(self._counts)
 
     def mark(self) -> int:
         """A moment, to ask later what was written since."""
-        return len(self.record.written)
+        return len(self.written)
 
     def since(self, mark: int = 0, thread_id: str | None = None) -> list[Writes]:
         """The writes of finished nodes of the root graph since `mark`."""
         return [
             w
             for w in self.written[mark:]
-            if w.finished and not w.call and not w.namespace and thread_id in (None, w.thread_id)
+            if w.finished and w.at_root and thread_id in (None, w.thread_id)
         ]
 
     def supersteps(self, mark: int = 0, thread_id: str | None = None) -> list[frozenset[str]]:
@@ -167,117 +110,85 @@ class WatchedSaver(BaseCheckpointSaver[Any]):
 
     def ran(self, thread_id: str, node: str) -> int:
         """How often the node of the root graph has finished in the thread."""
-        return len(self.record.runs[thread_id, node])
+        return len(self._ran[thread_id, node])
 
     def durable(self, thread_id: str, node: str, run: int) -> bool | None:
         """Is the update of the node's run (from 0) saved for good? None if its writes did not come by."""
-        with self.record.lock:
-            ids = self.record.runs[thread_id, node]
-            if run >= len(ids):
-                return None
-            step = (thread_id, ids[run])
-            # Beside a task that waits or failed, the writes of the finished ones are what resumes.
-            return step in self.record.parents or step in self.record.unfinished
+        ids = self._ran[thread_id, node]
+        if run >= len(ids):
+            return None
+        # Beside a task that waits or failed, the writes of the finished ones are what resumes.
+        step = (thread_id, ids[run])
+        return step in self._parents or step in self._paused
 
     # Death and limits.
 
-    @property
-    def die_at(self) -> int | None:
-        """At which write to die."""
-        return self.record.die_at
-
-    @die_at.setter
-    def die_at(self, number: int | None) -> None:
-        self.record.die_at = number
-
-    @property
-    def when(self) -> Literal["before", "after"]:
-        """Whether to die before or after that write is stored."""
-        return self.record.when
-
-    @when.setter
-    def when(self, when: Literal["before", "after"]) -> None:
-        self.record.when = when
-
-    @property
-    def dead(self) -> bool:
-        """It has died, and was not revived."""
-        return self.record.dead
-
     def revive(self) -> None:
         """Store again, as a new process would; it dies no second time by itself."""
-        self.record.dead, self.record.die_at = False, None
+        self.dead, self.die_at = False, None
 
     def limit(self, checkpoints: int | None) -> None:
-        """Raise `NeverEnds` instead of writing more than so many checkpoints from now on; None takes the limit away."""
-        here = self.record.counts["checkpoints"]
-        self.record.limit = None if checkpoints is None else here + checkpoints
+        """Raise `NeverEnds` instead of writing more than so many from now on; None takes the limit away."""
+        self._limit = None if checkpoints is None else self._counts["checkpoints"] + checkpoints
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        record = self.record
-        with record.lock:
-            record.number += 1
-            dies = record.number == record.die_at
-            if record.dead or (dies and record.when == "before"):
-                record.dead = True
-                raise Died(f"died before write {record.number}")
+        with self._lock:
+            self.number += 1
+            dies = self.number == self.die_at
+            if self.dead or (dies and self.when == "before"):
+                self.dead = True
+                raise Died(f"died before write {self.number}")
         yield
         if dies:
-            record.dead = True
-            raise Died(f"died after write {record.die_at}")
+            self.dead = True
+            raise Died(f"died after write {self.die_at}")
 
     def _size(self, values: Collection[Any]) -> int:
         return sum(len(self.serde.dumps_typed(value)[1]) for value in values)
 
-    def _note_checkpoint(
+    def _stored(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: Any, new: Mapping[str, Any]
     ) -> None:
         thread, namespace, parent = _place(config)
         values = checkpoint["channel_values"]
         size = self._size([values[channel] for channel in new if channel in values])
-        with self.record.lock:
-            self.record.counts.update(checkpoints=1, bytes=size)
+        with self._lock:
+            self._counts.update(checkpoints=1, bytes=size)
             self._learn(thread, namespace, checkpoint)
             if not namespace:
-                self.record.parents.add((thread, parent))
+                self._parents.add((thread, parent))
             if not parent and metadata.get("source") == "update":
                 # A session begun by update_state: what START would have written is in the checkpoint.
                 begun = tuple((channel, values.get(channel)) for channel in new)
-                first = Writes(thread, namespace, "", checkpoint["id"], "", START, False, begun)
-                self.record.written.append(first)
+                id_ = checkpoint["id"]
+                self.written.append(Writes(thread, namespace, "", id_, "", START, False, begun))
 
     def _learn(self, thread: str, namespace: str, checkpoint: Checkpoint) -> None:
         sends = checkpoint["channel_values"].get(TASKS) or ()
-        self.record.sends[thread, namespace, checkpoint["id"]] = [send.node for send in sends]
+        self._sends[thread, namespace, checkpoint["id"]] = [send.node for send in sends]
 
-    def _note_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, path: str
+    def _wrote(
+        self, config: RunnableConfig, writes: Sequence[Any], task_id: str, path: str
     ) -> None:
         thread, namespace, id_ = _place(config)
         size = self._size([value for _, value in writes])
-        with self.record.lock:
-            node, call = _node(path, self.record.sends.get((thread, namespace, id_), []))
+        with self._lock:
+            node, call = node_of(path, self._sends.get((thread, namespace, id_), []))
             made = Writes(thread, namespace, id_, task_id, path, node, call, tuple(writes))
-            self.record.counts.update(writes=1, bytes=size)
-            self.record.written.append(made)
-            if not namespace and not call:
-                if made.finished:
-                    self.record.runs[thread, node].append(id_)
-                elif task_id != NULL_TASK:
-                    self.record.unfinished.add((thread, id_))
-        for listener in self.record.listeners:
+            self._counts.update(writes=1, bytes=size)
+            self.written.append(made)
+            if made.at_root and made.finished:
+                self._ran[thread, node].append(id_)
+            elif made.at_root and task_id != NULL_TASK:
+                self._paused.add((thread, id_))
+        for listener in self.listeners:
             listener(made)
-
-    def _check_limit(self) -> None:
-        limit = self.record.limit
-        if limit is not None and self.record.counts["checkpoints"] >= limit:
-            raise NeverEnds(f"more than {limit} checkpoints")
 
     # The interface of a checkpointer.
 
     @property
-    def serde(self) -> Any:  # type: ignore[override]
+    def serde(self) -> Any:
         """The inner saver's serialiser."""
         return self.inner.serde
 
@@ -291,51 +202,68 @@ class WatchedSaver(BaseCheckpointSaver[Any]):
         return self.inner.config_specs
 
     def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> WatchedSaver:
-        """A copy over the inner saver's copy; both share what was observed."""
-        clone = WatchedSaver(self.inner.with_allowlist(extra_allowlist))
-        clone.record = self.record
-        return clone
+        """Let the inner saver read more types; itself, so that nothing goes by unseen."""
+        self.inner = self.inner.with_allowlist(extra_allowlist)
+        return self
 
     def get_next_version(self, current: Any, channel: None) -> Any:
+        """The inner saver's."""
         return self.inner.get_next_version(current, channel)
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        self.record.synchronous = True
-        return self._seen(self.inner.get_tuple(config))
+        """The inner saver's."""
+        self.synchronous = True
+        return self._found(self.inner.get_tuple(config))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        return self._seen(await self.inner.aget_tuple(config))
+        """The inner saver's."""
+        return self._found(await self.inner.aget_tuple(config))
 
-    def _seen(self, found: CheckpointTuple | None) -> CheckpointTuple | None:
+    def _found(self, found: CheckpointTuple | None) -> CheckpointTuple | None:
         if found is not None:
             thread, namespace, _ = _place(found.config)
             self._learn(thread, namespace, found.checkpoint)
         return found
 
-    def put(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: Any, new_versions: Any) -> RunnableConfig:  # fmt: skip
+    def put(self, config: RunnableConfig, *checkpoint: Any) -> RunnableConfig:
+        """Store a checkpoint, with its metadata and new versions."""
         self._check_limit()
         with self._writing():
-            made = self.inner.put(config, checkpoint, metadata, new_versions)
-            self._note_checkpoint(config, checkpoint, metadata, new_versions)
+            made = self.inner.put(config, *checkpoint)
+            self._stored(config, *checkpoint)
         return made
 
-    async def aput(self, config: RunnableConfig, checkpoint: Checkpoint, metadata: Any, new_versions: Any) -> RunnableConfig:  # fmt: skip
+    async def aput(self, config: RunnableConfig, *checkpoint: Any) -> RunnableConfig:
+        """Store a checkpoint, with its metadata and new versions."""
         self._check_limit()
         with self._writing():
-            made = await self.inner.aput(config, checkpoint, metadata, new_versions)
-            self._note_checkpoint(config, checkpoint, metadata, new_versions)
+            made = await self.inner.aput(config, *checkpoint)
+            self._stored(config, *checkpoint)
         return made
+
+    def _check_limit(self) -> None:
+        if self._limit is not None and self._counts["checkpoints"] >= self._limit:
+            raise NeverEnds(f"more than {self._limit} checkpoints")
 
     # LangGraph passes the path only to a parameter of this name.
-    def put_writes(self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = "") -> None:  # fmt: skip
+    def put_writes(
+        self, config: RunnableConfig, writes: Sequence[Any], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store what a task wrote."""
         with self._writing():
-            self.inner.put_writes(config, writes, task_id, task_path)
-            self._note_writes(config, writes, task_id, task_path)
+            self.inner.put_writes(config, writes, task_id, *self._path(task_path))
+            self._wrote(config, writes, task_id, task_path)
 
-    async def aput_writes(self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = "") -> None:  # fmt: skip
+    def _path(self, task_path: str) -> tuple[str, ...]:
+        return (task_path,) if self._takes_path else ()
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[Any], task_id: str, task_path: str = ""
+    ) -> None:
+        """Store what a task wrote."""
         with self._writing():
-            await self.inner.aput_writes(config, writes, task_id, task_path)
-            self._note_writes(config, writes, task_id, task_path)
+            await self.inner.aput_writes(config, writes, task_id, *self._path(task_path))
+            self._wrote(config, writes, task_id, task_path)
 
 
 def _place(config: RunnableConfig) -> tuple[str, str, str]:
@@ -344,27 +272,10 @@ def _place(config: RunnableConfig) -> tuple[str, str, str]:
     return place["thread_id"], place.get("checkpoint_ns", ""), place.get("checkpoint_id") or ""
 
 
-def _node(path: str, sends: Sequence[str]) -> tuple[str, bool]:
-    """The node of a task's path, and whether the task is a call inside it.
-
-    Paths are `~__pregel_pull, NODE` for a node, `~__pregel_push, INDEX, FLAG` for one that was sent to (the index is
-    that of the Send in the checkpoint), `~__pregel_push, PATH, INDEX, FLAG` for a call inside the node of that path.
-    """
-    if found := re.fullmatch(r"~__pregel_pull, (.+?)(, node_error_handler)?(, \d{10})*", path):
-        return found[1], False
-    if found := re.fullmatch(r"~__pregel_push, (\d{10})(, \d{10})*", path):
-        index = int(found[1])
-        return (sends[index] if index < len(sends) else "?"), False
-    if found := re.fullmatch(r"~__pregel_push, (~.+?), \d{10}, .+", path):
-        return _node(found[1], sends)[0], True
-    return "?", False
-
-
 def _passed_on(name: str) -> Callable[..., Any]:
     def method(self: WatchedSaver, *args: Any, **kwargs: Any) -> Any:
         return getattr(self.inner, name)(*args, **kwargs)
 
-    method.__name__ = name
     return method
 
 

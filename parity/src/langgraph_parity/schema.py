@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
@@ -20,6 +21,8 @@ from pydantic.errors import PydanticUserError
 __all__ = ["Fields", "fields_of", "kinds_of", "plain", "same"]
 
 MARK = object()
+_TypedDict: Any = typing_extensions.TypedDict
+MODERN: Any = type(_TypedDict("MODERN", {}))
 
 
 class Fields:
@@ -84,7 +87,7 @@ def same(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
-    if type(one).__eq__ is object.__eq__:
+    if getattr(type(one), "__eq__", None) is object.__eq__:
         return True
     return bool(one == other) or bool(one != one)
 
@@ -101,9 +104,9 @@ def _kind(channel: Any) -> str:
         ("append", long, [MARK, one], [*long, MARK, one]),
         ("merge", {"a": MARK, "b": MARK}, {"b": one, "c": one}, {"a": MARK, "b": one, "c": one}),
         ("sum", 2, 3, 5),
+        ("sum", 2.0, 3.0, 5.0),
     ):
-        origin = get_origin(channel.typ) or channel.typ
-        if not isinstance(old, origin if isinstance(origin, type) else object):
+        if not isinstance(old, _bare_type(channel.typ)):
             continue
         try:
             result = reducer(old, [new] if delta else new)
@@ -111,7 +114,15 @@ def _kind(channel: Any) -> str:
             continue
         if type(result) is type(made) and result == made:
             return kind
-    return "sum" if reducer is operator.add and channel.typ in (int, float) else "any"
+    return "any"
+
+
+def _bare_type(hint: Any) -> type:
+    """The class behind a type: without Annotated, its parameters, and so on."""
+    while get_origin(hint) in (typing.Annotated, typing.Required, typing.NotRequired):
+        hint = get_args(hint)[0]
+    bare = get_origin(hint) or hint
+    return bare if isinstance(bare, type) else object
 
 
 def _hints(schema: type) -> dict[str, Any]:
@@ -122,7 +133,10 @@ def _hints(schema: type) -> dict[str, Any]:
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
-    hint = _modern(hint)
+    try:
+        hint = _modern(hint)
+    except Exception:  # a TypedDict that contains itself
+        return None
     for config in (ConfigDict(arbitrary_types_allowed=True), None):
         try:
             return TypeAdapter(hint, config=config)
@@ -138,28 +152,24 @@ def _modern(hint: Any) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if origin in (typing.Required, typing.NotRequired, typing_extensions.ReadOnly):
         return _modern(args[0])
-    if typing.is_typeddict(hint) and isinstance(hint, type(typing_extensions.TypedDict("_", {}))):
-        return hint
     if typing.is_typeddict(hint):
-        return _typed_dict(hint)
+        return hint if isinstance(hint, MODERN) else _typed_dict(hint)
+    modern = tuple(map(_modern, args)) if origin is not typing.Literal else args
+    if all(one is other for one, other in zip(modern, args, strict=True)):
+        return hint
     if origin is typing.Annotated:
-        return typing.Annotated[(_modern(args[0]), *hint.__metadata__)]
-    if args and origin is not typing.Literal and hasattr(hint, "copy_with"):
-        return hint.copy_with(tuple(map(_modern, args)))
-    if args and isinstance(origin, type) and origin is not typing.Literal:
-        with_typed_dicts = tuple(map(_modern, args))
-        return hint if with_typed_dicts == args else origin[with_typed_dicts]  # type: ignore[index]
-    return hint
+        return typing.Annotated[(modern[0], *hint.__metadata__)]
+    if origin in (types.UnionType, typing.Union):
+        return functools.reduce(operator.or_, modern)
+    return hint.copy_with(modern) if hasattr(hint, "copy_with") else origin[modern]
 
 
 @functools.lru_cache(maxsize=256)
 def _typed_dict(hint: Any) -> Any:
     needed = hint.__required_keys__
-    fields = {
-        name: _modern(kind) if name in needed else typing_extensions.NotRequired[_modern(kind)]
-        for name, kind in _hints(hint).items()
-    }
-    return typing_extensions.TypedDict(hint.__name__, fields)  # type: ignore[operator]
+    maybe: Any = typing_extensions.NotRequired
+    modern = {name: _modern(kind) for name, kind in _hints(hint).items()}
+    return _TypedDict(hint.__name__, {n: k if n in needed else maybe[k] for n, k in modern.items()})
 
 
 def _clip(value: Any, length: int = 60) -> str:

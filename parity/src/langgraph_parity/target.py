@@ -16,6 +16,8 @@ from langgraph_parity.rules import ParityUsageError
 
 __all__ = ["Target", "active", "blueprint", "itself", "question_type"]
 
+__tracebackhide__ = True
+
 
 def itself(app: Any) -> Graph:
     """The application is its root graph."""
