@@ -29,7 +29,7 @@ from langgraph.types import Command
 
 from langgraph_parity.coordinator import stream_graph
 from langgraph_parity.rules import Finding
-from langgraph_parity.stack import code_of, look_up, within
+from langgraph_parity.stack import Places, code_of, look_up, place, within
 from langgraph_parity.target import Target, blueprint, builder_of
 from langgraph_parity.writes import Writes
 
@@ -46,7 +46,7 @@ class _Call:
 
     graph: Any
     method: str
-    where: str
+    places: Places
     codes: frozenset[CodeType]
     saved: bool
     durability: str
@@ -106,25 +106,26 @@ class Guard:
 
     def findings(self, target: Target, graphs: list[Any]) -> Iterator[Finding]:
         """What is wrong, of what belongs to the target: `graphs`, and any built like them."""
+        package = target.package or _package(target, graphs)
         through = code_of(target.coordinator or target.entry)
         has_one = target.coordinator is not None or target.entry is not stream_graph
         for call in self.calls:
             if not _belongs(call.graph, target, graphs):
                 continue
+            where = place(call.places, package)
             if call.method in ("invoke", "ainvoke"):
-                yield Finding("P101", call.where, f"{call.method}()")
+                yield Finding("P101", where, f"{call.method}()")
             elif has_one and not through & call.codes:
-                yield Finding("P103", call.where)
+                yield Finding("P103", where)
             elif call.durability != "sync" and through & call.codes:
-                yield Finding("P104", call.where, f'durability="{call.durability}"')
+                yield Finding("P104", where, f'durability="{call.durability}"')
             if not call.saved:
-                yield Finding("P102", call.where)
+                yield Finding("P102", where)
         for (_, node, key), graph in self.dropped.items():
             if _belongs(graph, target, graphs):
                 yield Finding("P206", node, key)
         for where, node in self.swallowed.items():
             yield Finding("P301", node, f"raised in {where}")
-        package = target.package or _package(target, graphs)
         for patch in self.replaced:
             internal = all(within(name, package) for name in (patch.name, patch.module))
             if internal and not any(fnmatch.fnmatch(patch.name, seam) for seam in target.seams):
@@ -137,11 +138,11 @@ def _watch_call(guard: Guard, method: str, original: Any) -> Any:
         within = frame.f_code.co_filename == original.__code__.co_filename  # invoke calls stream
         if _is_nested(config) or within:
             return original(self, input, config, **kwargs)
-        where, codes = look_up(frame)
+        places, codes = look_up(frame)
         settings = (config or {}).get("configurable") or {}
         saved = bool(self.checkpointer or settings.get("__pregel_checkpointer"))
         durability = kwargs.get("durability") or settings.get("__pregel_durability") or "async"
-        guard.calls.append(_Call(self, method, where, codes, saved, durability))
+        guard.calls.append(_Call(self, method, places, codes, saved, durability))
         config = merge_configs(config, {"callbacks": [_Returned(guard, self)]})
         return original(self, input, config, **kwargs)
 
@@ -155,7 +156,7 @@ def _watch_interrupt(guard: Guard, original: Any) -> Any:
         if frame.f_code is langgraph_types.interrupt.__code__:
             namespace = str(get_config()["configurable"].get("checkpoint_ns", ""))
             task = namespace.split("|")[0].partition(":")[2]
-            guard.asking[task] = look_up(frame.f_back)[0]
+            guard.asking[task] = place(look_up(frame.f_back)[0])
 
     return watched
 
@@ -190,7 +191,7 @@ def _note_replaced(guard: Guard, owner: Any, attribute: str, frame: FrameType) -
     there = inspect.getattr_static(owner, attribute, None)
     there = getattr(there, "__func__", there)
     module = there.__name__ if inspect.ismodule(there) else getattr(there, "__module__", None)
-    guard.replaced.append(_Replaced(f"{name}.{attribute}", str(module), look_up(frame)[0]))
+    guard.replaced.append(_Replaced(f"{name}.{attribute}", str(module), place(look_up(frame)[0])))
 
 
 class _Returned(BaseCallbackHandler):

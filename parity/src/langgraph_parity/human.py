@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +76,8 @@ class Human:
         if missing and not callable(self.answer):
             of = self.type or "any question"
             asked = ", ".join(sorted({q.type for q in self.questions})) or "nothing"
-            yield Finding(
-                "P304", of, f"{self.answer!r}, used {self.used} times; asked was: {asked}"
-            )
+            used = f"used {self.used} of {self.times} times" if self.used else "never used"
+            yield Finding("P304", of, f"{self.answer!r}, {used}; asked was: {asked}")
         for question in self.unanswered:
             yield Finding("P305", question.node or question.type, f"type {question.type}")
 
@@ -156,37 +155,41 @@ def default_of(value: Any, default: Callable[[Any], Any] | None) -> Any:
     return NOBODY if given is None else given
 
 
-@contextmanager
-def mock_user_input(
-    answer: Any,
-    *,
-    type: str | None = None,
-    times: int | None = None,
-    patch: str | None = None,
-    accept: Callable[[Any, Any], Any] | None = None,
-) -> Iterator[Human]:
+class mock_user_input:
     """Answer the interrupts of every run inside the block; may be nested, the innermost answers first.
 
     With `type` it answers questions of that type only. Without, `answer` is given wherever it is possible and each
     other question gets its default (see `Human`). `times` is how often it must be used; without it, at least once.
     Runs of the kit are answered through the entry point. For a test that drives the application itself, `patch` names
-    the `interrupt` its nodes look up (see `patched_interrupt`).
+    the `interrupt` its nodes look up, and `accept` goes with it (see `patched_interrupt`).
 
     Raises:
         ParityError: at the end of the block, for unused answers (P304) and questions nobody answered (P305).
     """
-    human = Human(answer, type=type, times=times)
-    _humans.append(human)
-    try:
-        if patch is None:
-            yield human
-        else:
-            with patched_interrupt(patch, accept=accept):
-                yield human
-    finally:
-        _humans.remove(human)
-    if findings := [f for f in human.findings() if f.rule not in rules.allowed]:
-        raise ParityError(findings)
+
+    def __init__(
+        self,
+        answer: Any,
+        *,
+        type: str | None = None,
+        times: int | None = None,
+        patch: str | None = None,
+        accept: Callable[[Any, Any], Any] | None = None,
+    ) -> None:
+        self.human = Human(answer, type=type, times=times)
+        self._patch = patched_interrupt(patch, accept=accept) if patch else nullcontext()
+
+    def __enter__(self) -> Human:
+        self._patch.__enter__()
+        _humans.append(self.human)
+        return self.human
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: Any) -> None:
+        _humans.remove(self.human)
+        self._patch.__exit__(kind, *exc)
+        findings = [f for f in self.human.findings() if f.rule not in rules.allowed]
+        if findings and kind is None:
+            raise ParityError(findings)
 
 
 @contextmanager

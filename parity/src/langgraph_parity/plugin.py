@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 import pytest
@@ -54,12 +54,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse to allow a rule that does not exist."""
+    for item in items:
+        _allowed(item)
+
+
 @pytest.fixture
 def parity_target(request: pytest.FixtureRequest) -> Target:
     """The application under test; override it in conftest.py, or set the ini option `parity_target`."""
     path = str(request.config.getini("parity_target"))
     if not path:
-        raise pytest.UsageError(
+        _stop(
             "There is no target. Define a fixture parity_target in conftest.py that returns "
             "langgraph_parity.Target(name=..., build=...), or set parity_target = module:attribute."
         )
@@ -67,7 +73,7 @@ def parity_target(request: pytest.FixtureRequest) -> Target:
     try:
         target: Target = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise pytest.UsageError(f"parity_target = {path} names no target: {error}.") from error
+        _stop(f"parity_target = {path} names no target: {error}.")
     return target
 
 
@@ -83,15 +89,13 @@ def parity_saver(
     elif kind == "sqlite":
         try:
             from langgraph.checkpoint.sqlite import SqliteSaver
-        except ImportError as error:
-            raise pytest.UsageError(
-                'parity_saver("sqlite") needs the package langgraph-checkpoint-sqlite.'
-            ) from error
+        except ImportError:
+            _stop('parity_saver("sqlite") needs the package langgraph-checkpoint-sqlite.')
         connection = sqlite3.connect(tmp_path / "checkpoints.sqlite3", check_same_thread=False)
         yield SqliteSaver(connection)
         connection.close()
     else:
-        raise pytest.UsageError(
+        _stop(
             f"parity_saver({kind!r}) is none of memory, sqlite. For another, override the fixture parity_saver."
         )
 
@@ -110,7 +114,7 @@ def parity(
             variant=marker.args[0] if marker else None,
         )
     except ParityUsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        _stop(str(error))
     request.node.stash[PARITY] = made
     active.append(parity_target)
     yield made
@@ -142,7 +146,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         result = yield
     except BaseException:
         if text := _found(item, parity):
-            item.add_report_section("call", "parity", text)
+            item.add_report_section("findings", "parity", text)
         raise
     growth = psutil.Process().memory_info().rss - rss
     _after(parity, time.perf_counter() - clock, growth)
@@ -162,6 +166,11 @@ def _after(parity: Parity, seconds: float, growth: int) -> None:
 def _found(item: pytest.Item, parity: Parity) -> str:
     allowed = _allowed(item)
     return "\n".join(str(finding) for finding in parity.findings if finding.rule not in allowed)
+
+
+def _stop(sentence: str) -> NoReturn:
+    """Not even the kit's own frames help here: say the sentence and nothing else."""
+    pytest.fail(sentence, pytrace=False)
 
 
 def _allowed(item: pytest.Item) -> set[str]:

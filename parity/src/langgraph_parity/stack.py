@@ -9,11 +9,17 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["code_of", "look_up", "within"]
+__all__ = ["Places", "code_of", "look_up", "place", "within"]
 
 __tracebackhide__ = True
 
 NOT_THE_USERS = (
+    "_pytest",
+    "pluggy",
+    "pytest",
+    "concurrent",
+    "contextlib",
+    "unittest",
     "langgraph",
     "langchain",
     "langchain_core",
@@ -23,15 +29,19 @@ NOT_THE_USERS = (
 )
 
 
-def look_up(frame: FrameType | None) -> tuple[str, frozenset[CodeType]]:
-    """The place of the user's code that called, and every code object on the stack of this thread and of others."""
-    where, codes = "?", set()
+Places = tuple[tuple[str, str], ...]
+"""Module and `file:line` of the user's frames, the innermost first."""
+
+
+def look_up(frame: FrameType | None) -> tuple[Places, frozenset[CodeType]]:
+    """The user's code that called, and every code object on the stack of this thread and of others."""
+    places, codes = [], set()
     here: FrameType | None = frame
     while here is not None:
         codes.add(here.f_code)
         module = str(here.f_globals.get("__name__", ""))
-        if where == "?" and not within(module, *NOT_THE_USERS):
-            where = f"{_short(here.f_code.co_filename)}:{here.f_lineno}"
+        if not within(module, *NOT_THE_USERS):
+            places.append((module, f"{_short(here.f_code.co_filename)}:{here.f_lineno}"))
         here = here.f_back
     for (
         thread,
@@ -40,7 +50,15 @@ def look_up(frame: FrameType | None) -> tuple[str, frozenset[CodeType]]:
         while here is not None and thread != threading.get_ident():
             codes.add(here.f_code)
             here = here.f_back
-    return where, frozenset(codes)
+    return tuple(places), frozenset(codes)
+
+
+def place(places: Places, package: str = "") -> str:
+    """Where it happened: in the user's innermost frame, called from outside the package."""
+    if not places:
+        return "?"
+    outer = next((where for module, where in places if not within(module, package)), places[0][1])
+    return places[0][1] if outer == places[0][1] else f"{outer} by {places[0][1]}"
 
 
 def _short(path: str) -> str:
