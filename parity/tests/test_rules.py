@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import functools
 import operator
@@ -14,13 +15,14 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveM
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
+from langgraph.func import task
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
 import toy
-from langgraph_parity import RULES, Parity, Target, validate_state_consistency
+from langgraph_parity import RULES, Parity, Target, stream_graph, validate_state_consistency
 from toy import Plan, Planner, target
 
 
@@ -63,6 +65,14 @@ def test_p101_root_invoke_is_one_finding_and_a_subgraphs_is_none() -> None:
     (finding,) = parity.findings
     assert finding.rule == "P101"
     assert "test_rules.py:" in finding.where
+
+
+def test_p101_asynchronously_and_from_the_batch_too() -> None:
+    parity = Parity(target())
+    with parity.guard:
+        asyncio.run(parity.app.graph.ainvoke(TOPIC, config()))
+        parity.app.graph.batch([TOPIC], config("u"))
+    assert [f.detail for f in parity.findings] == ["ainvoke()", "invoke()"]
 
 
 def test_p102_the_checkpointer_was_not_passed_on() -> None:
@@ -322,6 +332,23 @@ def test_p301_in_a_subgraph() -> None:
     inner.add_edge(START, "ask")
     (line,) = found(target({"approve": inner.compile()}), answers=None)
     assert line.startswith("P301 interrupt-swallowed  approve")
+
+
+def test_a_pause_inside_calls_side_by_side_is_not_swallowed() -> None:
+    @task
+    def ask(name: str) -> str:
+        return str(interrupt({"type": name}))
+
+    def asks(state: Plan) -> Any:
+        calls = [ask("left"), ask("right")]
+        return {"decision": " ".join(call.result() for call in calls)}
+
+    parity = Parity(
+        target({"approve": asks}, entry=stream_graph, coordinator=None, projection=None)
+    )
+    run = parity.run(TOPIC, answers={"left": "l", "right": "r"})
+    assert run.values["decision"] == "l r"
+    assert parity.findings == []
 
 
 def test_p303_a_question_that_cannot_be_sent() -> None:

@@ -38,6 +38,7 @@ __all__ = ["Guard"]
 __tracebackhide__ = True
 
 METHODS = ("stream", "astream", "invoke", "ainvoke")
+INVOKES = (Pregel.invoke.__code__, Pregel.ainvoke.__code__)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Guard:
 def _watch_call(guard: Guard, method: str, original: Any) -> Any:
     def watched(self: Any, input: Any, config: Any = None, **kwargs: Any) -> Any:
         frame = sys._getframe(1)
-        within = frame.f_code.co_filename == original.__code__.co_filename  # invoke calls stream
+        within = frame.f_code in INVOKES  # invoke calls stream
         if _is_nested(config) or within:
             return original(self, input, config, **kwargs)
         places, codes = look_up(frame)
