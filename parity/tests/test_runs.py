@@ -12,7 +12,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
-from langgraph_parity import Human, Parity, ParityUsageError, Target
+from langgraph_parity import Human, Parity, ParityError, ParityUsageError, Target, run
 from toy import Plan, careful, target
 
 TOPIC = {"topic": " bread "}
@@ -30,30 +30,30 @@ def saver(request: Any, tmp_path: Any) -> Any:
 
 def test_a_clean_run_says_what_happened(saver: Any) -> None:
     parity = Parity(target(), saver)
-    run = parity.run(TOPIC, answers={"approval": "approve"})
-    assert (run.outcome, run.error) == ("done", None)
-    assert [next(iter(u)) for u in run.updates] == [
+    made = parity.run(TOPIC, answers={"approval": "approve"})
+    assert (made.outcome, made.error) == ("done", None)
+    assert [next(iter(u)) for u in made.updates] == [
         "outline",
         "look_up",
         "look_up",
         "approve",
         "polish",
     ]
-    assert run.values["topic"] == "bread"
-    assert run.supersteps == [{"outline"}, {"look_up"}, {"approve"}, {"polish"}]
-    assert run.ways == {
+    assert made.values["topic"] == "bread"
+    assert made.supersteps == [{"outline"}, {"look_up"}, {"approve"}, {"polish"}]
+    assert made.ways == {
         ("__start__", "outline"): 1,
         ("outline", "look_up"): 2,
         ("look_up", "approve"): 2,
         ("approve", "polish"): 1,
         ("polish", "__end__"): 1,
     }
-    (question,) = run.questions
+    (question,) = made.questions
     assert (question.type, question.node, question.answer) == ("approval", "approve", "approve")
     assert question.value["options"] == ["approve", "reject"]
     assert question.id
-    assert run.counts["checkpoints"] == 9  # six of the graph, three of its subgraph
-    assert run.counts["bytes"] > 100
+    assert made.counts["checkpoints"] == 9  # six of the graph, three of its subgraph
+    assert made.counts["bytes"] > 100
     parity.check()
 
 
@@ -86,10 +86,10 @@ def test_an_exception_of_the_application_is_the_outcome() -> None:
         raise LookupError("no such bread")
 
     parity = Parity(target({"look_up": careful(broken)}))
-    run = parity.run(TOPIC)
-    assert run.outcome == "failed"
-    assert isinstance(run.error, RuntimeError)
-    assert isinstance(run.error.__cause__, LookupError)
+    made = parity.run(TOPIC)
+    assert made.outcome == "failed"
+    assert isinstance(made.error, RuntimeError)
+    assert isinstance(made.error.__cause__, LookupError)
     parity.check()
 
 
@@ -105,10 +105,10 @@ def two_questions(checkpointer: Any) -> Any:
 
 def test_the_kits_own_coordinator_answers_several_questions_at_once() -> None:
     parity = Parity(Target(name="two", build=two_questions))
-    run = parity.run({"topic": "x"}, answers={"left": 1, "right": 2})
-    assert run.values["votes"] == {"left": 1, "right": 2, "beside": 0}
-    assert sorted(node for update in run.updates for node in update) == ["beside", "left", "right"]
-    assert run.counts["checkpoints"] == 3  # one Command answered both
+    made = parity.run({"topic": "x"}, answers={"left": 1, "right": 2})
+    assert made.values["votes"] == {"left": 1, "right": 2, "beside": 0}
+    assert sorted(node for update in made.updates for node in update) == ["beside", "left", "right"]
+    assert made.counts["checkpoints"] == 3  # one Command answered both
     parity.check()
 
 
@@ -148,10 +148,10 @@ def test_an_asynchronous_application(tmp_path: Any) -> None:
             parity = Parity(Target(name="async", build=asynchronous), inner)
             waiting = await parity.arun(TOPIC)
             assert waiting.outcome == "waiting"
-            run = await parity.aresume(waiting, answers={"approval": "yes"})
-            assert run.outcome == "done"
-            assert run.questions[0].node == "ask"
-            assert run.values["decision"] == "yes"
+            made = await parity.aresume(waiting, answers={"approval": "yes"})
+            assert made.outcome == "done"
+            assert made.questions[0].node == "ask"
+            assert made.values["decision"] == "yes"
             parity.check()
 
     asyncio.run(session())
@@ -181,6 +181,12 @@ def test_bad_arguments_are_told_in_a_sentence() -> None:
         Parity(target(), variant="big").run(TOPIC)
     with pytest.raises(ParityUsageError, match="Describe the application"):
         Parity(two_questions)  # type: ignore[arg-type]
+
+
+def test_one_run_without_pytest() -> None:
+    assert run(target(), TOPIC, answers={"approval": "approve"}).outcome == "done"
+    with pytest.raises(ParityError, match="P202"):
+        run(target(), {**TOPIC, "notes": []}, answers={"approval": "approve"})
 
 
 def test_variants_reach_build() -> None:

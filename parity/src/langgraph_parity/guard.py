@@ -11,7 +11,7 @@ import functools
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -19,15 +19,14 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables.config import merge_configs, var_child_runnable_config
 from langgraph import types as langgraph_types
 from langgraph.config import get_config
 from langgraph.errors import GraphInterrupt
 from langgraph.pregel import Pregel
-from langgraph.types import Command
 
 from langgraph_parity.coordinator import stream_graph
+from langgraph_parity.returned import Returned
 from langgraph_parity.rules import Finding
 from langgraph_parity.stack import Places, code_of, look_up, place, within
 from langgraph_parity.target import Target, blueprint, builder_of
@@ -144,7 +143,7 @@ def _watch_call(guard: Guard, method: str, original: Any) -> Any:
         saved = bool(self.checkpointer or settings.get("__pregel_checkpointer"))
         durability = kwargs.get("durability") or settings.get("__pregel_durability") or "async"
         guard.calls.append(_Call(self, method, places, codes, saved, durability))
-        config = merge_configs(config, {"callbacks": [_Returned(guard, self)]})
+        config = merge_configs(config, {"callbacks": [Returned(guard.dropped, self)]})
         return original(self, input, config, **kwargs)
 
     return watched
@@ -193,31 +192,6 @@ def _note_replaced(guard: Guard, owner: Any, attribute: str, frame: FrameType) -
     there = getattr(there, "__func__", there)
     module = there.__name__ if inspect.ismodule(there) else getattr(there, "__module__", None)
     guard.replaced.append(_Replaced(f"{name}.{attribute}", str(module), place(look_up(frame)[0])))
-
-
-class _Returned(BaseCallbackHandler):
-    """Reads what the nodes of a root graph return, before LangGraph drops what it does not know."""
-
-    run_inline = True
-    ignore_llm = ignore_chat_model = ignore_retriever = ignore_agent = ignore_retry = True
-
-    def __init__(self, guard: Guard, graph: Any) -> None:
-        self._guard, self._graph, self._nodes = guard, graph, {}  # type: ignore[var-annotated]
-
-    def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: Any, tags: Any = None, metadata: Any = None, **kwargs: Any) -> None:  # fmt: skip
-        node = (metadata or {}).get("langgraph_node")
-        is_node = any(tag.startswith("graph:step:") for tag in tags or ())
-        if is_node and "|" not in metadata.get("langgraph_checkpoint_ns", "|"):
-            self._nodes[run_id] = node
-
-    def on_chain_end(self, outputs: Any, *, run_id: Any, **kwargs: Any) -> None:
-        node = self._nodes.pop(run_id, None)
-        for update in outputs if isinstance(outputs, list | tuple) else [outputs]:
-            if isinstance(update, Command) and update.graph is None:
-                update = update.update
-            if node is not None and isinstance(update, Mapping):
-                for key in update.keys() - self._graph.channels.keys():
-                    self._guard.dropped[id(self._graph), node, str(key)] = self._graph
 
 
 def _is_nested(config: Any) -> bool:

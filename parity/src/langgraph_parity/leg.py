@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from langchain_core.runnables import RunnableConfig
@@ -19,49 +17,16 @@ from langgraph_parity.checks import SessionChecks, StateChecks, fingerprint
 from langgraph_parity.coordinator import astream_graph, stream_graph
 from langgraph_parity.human import NOBODY, Answers, Question, Unanswered, ask
 from langgraph_parity.rules import Finding, ParityUsageError
+from langgraph_parity.runs import Run
 from langgraph_parity.saver import NeverEnds
 from langgraph_parity.target import active, question_type
 
 if TYPE_CHECKING:
     from langgraph_parity.running import Parity
 
-__all__ = ["Leg", "Run"]
+__all__ = ["Leg"]
 
 __tracebackhide__ = True
-
-Outcome = Literal["done", "waiting", "failed"]
-
-
-@dataclass
-class Run:
-    """What happened from entering the application to its end, its next question, or its failure."""
-
-    thread_id: str
-    updates: list[Any] = field(default_factory=list)
-    questions: list[Question] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-    supersteps: list[frozenset[str]] = field(default_factory=list)
-    ways: Counter[tuple[str, str]] = field(default_factory=Counter)
-    counts: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    rss_growth: int = 0
-    ended: Outcome = "failed"
-    """As `outcome`, without counting as looked at."""
-    raised: BaseException | None = None
-    """As `error`, without counting as looked at."""
-    looked_at: bool = False
-
-    @property
-    def outcome(self) -> Outcome:
-        """`done`, `waiting` (for an answer, or at a breakpoint), or `failed`."""
-        self.looked_at = True
-        return self.ended
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the application raised when the run failed."""
-        self.looked_at = True
-        return self.raised
 
 
 class Leg:

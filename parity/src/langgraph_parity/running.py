@@ -13,8 +13,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.guard import Guard
-from langgraph_parity.leg import Leg, Run
+from langgraph_parity.leg import Leg
 from langgraph_parity.rules import Finding, ParityError, ParityUsageError
+from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
 from langgraph_parity.target import Target
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, Checkpoin
 from langgraph.constants import START
 from langgraph.pregel._checkpoint import put_writes_accepts_task_path
 
-from langgraph_parity.writes import NULL_TASK, TASKS, Writes, node_of
+from langgraph_parity.writes import NULL_TASK, TASKS, Observed, Writes, node_of
 
 __all__ = ["Died", "NeverEnds", "WatchedSaver"]
 
@@ -28,7 +28,7 @@ class NeverEnds(BaseException):
     """The thread has written more checkpoints than it may."""
 
 
-class WatchedSaver(BaseCheckpointSaver[Any]):
+class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
     """Passes everything on to `inner` and looks at what goes by. Safe to use from several threads.
 
     `die_at` counts writes from 1, checkpoints and task writes alike (`number` is how many there were): at that one
@@ -42,6 +42,7 @@ class WatchedSaver(BaseCheckpointSaver[Any]):
         die_at: int | None = None,
         when: Literal["before", "after"] = "before",
     ) -> None:
+        Observed.__init__(self)
         self.inner = inner
         self.die_at = die_at
         self.when = when
@@ -49,8 +50,6 @@ class WatchedSaver(BaseCheckpointSaver[Any]):
         self.number = 0
         self.listeners: list[Callable[[Writes], None]] = []
         """Called with every task's writes, in the thread that stores them."""
-        self.written: list[Writes] = []
-        """Every task's writes; their order inside a superstep is chance."""
         self.synchronous = False
         """It was read synchronously, so it can be."""
         self._takes_path = put_writes_accepts_task_path(inner.put_writes)
@@ -58,9 +57,6 @@ class WatchedSaver(BaseCheckpointSaver[Any]):
         self._lock = threading.RLock()
         self._counts = Counter(checkpoints=0, writes=0, bytes=0)
         self._sends: dict[tuple[str, str, str], list[str]] = {}
-        self._parents: set[tuple[str, str]] = set()
-        self._paused: set[tuple[str, str]] = set()
-        self._ran: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
 
     @property
     def __class__(self) -> type:
@@ -83,43 +79,6 @@ class WatchedSaver(BaseCheckpointSaver[Any]):
     def counts(self) -> dict[str, int]:
         """`checkpoints`, `writes` (of tasks) and `bytes` (serialised, of what changed) so far."""
         return dict(self._counts)
-
-    def mark(self) -> int:
-        """A moment, to ask later what was written since."""
-        return len(self.written)
-
-    def since(self, mark: int = 0, thread_id: str | None = None) -> list[Writes]:
-        """The writes of finished nodes of the root graph since `mark`."""
-        return [
-            w
-            for w in self.written[mark:]
-            if w.finished and w.at_root and thread_id in (None, w.thread_id)
-        ]
-
-    def supersteps(self, mark: int = 0, thread_id: str | None = None) -> list[frozenset[str]]:
-        """The nodes that ran side by side, superstep by superstep."""
-        steps: dict[str, set[str]] = {}
-        for w in self.since(mark, thread_id):
-            if w.node != START:
-                steps.setdefault(w.checkpoint_id, set()).add(w.node)
-        return [frozenset(steps[id_]) for id_ in sorted(steps)]
-
-    def ways(self, mark: int = 0, thread_id: str | None = None) -> Counter[tuple[str, str]]:
-        """How often each `(source, target)` was taken."""
-        return Counter(way for w in self.since(mark, thread_id) for way in w.ways())
-
-    def ran(self, thread_id: str, node: str) -> int:
-        """How often the node of the root graph has finished in the thread."""
-        return len(self._ran[thread_id, node])
-
-    def durable(self, thread_id: str, node: str, run: int) -> bool | None:
-        """Is the update of the node's run (from 0) saved for good? None if its writes did not come by."""
-        ids = self._ran[thread_id, node]
-        if run >= len(ids):
-            return None
-        # Beside a task that waits or failed, the writes of the finished ones are what resumes.
-        step = (thread_id, ids[run])
-        return step in self._parents or step in self._paused
 
     # Death and limits.
 

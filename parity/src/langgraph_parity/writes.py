@@ -1,16 +1,17 @@
-"""What one task wrote in one superstep, and where that leads."""
+"""What tasks wrote, superstep by superstep, and where that led."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langgraph.constants import END
+from langgraph.constants import END, START
 from langgraph.types import Send
 
-__all__ = ["NULL_TASK", "TASKS", "Writes", "node_of"]
+__all__ = ["NULL_TASK", "TASKS", "Observed", "Writes", "node_of"]
 
 TASKS = "__pregel_tasks"
 NULL_TASK = "00000000-0000-0000-0000-000000000000"
@@ -59,6 +60,54 @@ class Writes:
             ends = False
         if ends:
             yield self.node, END
+
+
+class Observed:
+    """What every task wrote, and what follows from it."""
+
+    def __init__(self) -> None:
+        self.written: list[Writes] = []
+        """Every task's writes; their order inside a superstep is chance."""
+        self._parents: set[tuple[str, str]] = set()
+        self._paused: set[tuple[str, str]] = set()
+        self._ran: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def mark(self) -> int:
+        """A moment, to ask later what was written since."""
+        return len(self.written)
+
+    def since(self, mark: int = 0, thread_id: str | None = None) -> list[Writes]:
+        """The writes of finished nodes of the root graph since `mark`."""
+        return [
+            w
+            for w in self.written[mark:]
+            if w.finished and w.at_root and thread_id in (None, w.thread_id)
+        ]
+
+    def supersteps(self, mark: int = 0, thread_id: str | None = None) -> list[frozenset[str]]:
+        """The nodes that ran side by side, superstep by superstep."""
+        steps: dict[str, set[str]] = {}
+        for w in self.since(mark, thread_id):
+            if w.node != START:
+                steps.setdefault(w.checkpoint_id, set()).add(w.node)
+        return [frozenset(steps[id_]) for id_ in sorted(steps)]
+
+    def ways(self, mark: int = 0, thread_id: str | None = None) -> Counter[tuple[str, str]]:
+        """How often each `(source, target)` was taken."""
+        return Counter(way for w in self.since(mark, thread_id) for way in w.ways())
+
+    def ran(self, thread_id: str, node: str) -> int:
+        """How often the node of the root graph has finished in the thread."""
+        return len(self._ran[thread_id, node])
+
+    def durable(self, thread_id: str, node: str, run: int) -> bool | None:
+        """Is the update of the node's run (from 0) saved for good? None if its writes did not come by."""
+        ids = self._ran[thread_id, node]
+        if run >= len(ids):
+            return None
+        # Beside a task that waits or failed, the writes of the finished ones are what resumes.
+        step = (thread_id, ids[run])
+        return step in self._parents or step in self._paused
 
 
 def node_of(path: str, sends: Sequence[str]) -> tuple[str, bool]:
