@@ -29,6 +29,9 @@ APPLICATION = {
         from langgraph.graph import StateGraph
         from app.nodes import agenda_approval_node
 
+        def get_checkpointer():
+            return None
+
         class Flow:
             def stream(self, config):
                 builder = StateGraph(dict)
@@ -144,6 +147,7 @@ def test_p902_fires(tmp_path, text):
         "def test_it(monkeypatch):\n    monkeypatch.setattr('app.nodes.LIMIT', 3)\n"
         "    monkeypatch.setenv('KEY', 'x')\n    monkeypatch.setattr(flow.nodes, 'summary_node', one)",
         "def test_a_helper(mocker):\n    mocker.patch('app.tally.tally')\n    report()",
+        "def test_it(mocker):\n    mocker.patch('app.graph.get_checkpointer')",
         "import re\ndef test_it(app):\n    app.patch('app.nodes.summary_node', json={})",
     ],
 )

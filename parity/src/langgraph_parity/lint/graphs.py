@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
 
-from langgraph_parity.lint.source import Function, Source, dotted, within
+from langgraph_parity.lint.source import Function, Source, dotted
 from langgraph_parity.lint.sources import Sources
 
 __all__ = ["DRIVES", "Graphs"]
@@ -42,7 +42,7 @@ class Graphs:
                 named = function.returns is not None and dotted(function.returns).split(".")[-1]
                 values = [
                     node.value
-                    for node in within(function)
+                    for node in source.within(function)
                     if isinstance(node, ast.Return | ast.Yield) and node.value is not None
                 ]
                 if named in COMPILED or any(self._made(source, value) for value in values):
@@ -102,7 +102,7 @@ class Graphs:
 
     def _assignments(self, source: Source) -> dict[tuple[ast.AST, str], list[ast.AST]]:
         table = self._assigned[source] = defaultdict(list)
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             pairs: list[tuple[ast.AST, ast.AST | None]] = []
             if isinstance(node, ast.Assign):
                 pairs = [(target, node.value) for target in node.targets]
@@ -135,7 +135,7 @@ class Graphs:
         return {
             method
             for source in self.sources.application
-            for node in ast.walk(source.tree)
+            for node in source.nodes
             if (method := self.driven(source, node)) and not self.in_node(source, node)
         }
 
@@ -156,7 +156,7 @@ class Graphs:
 
     def _added(self) -> Iterator[tuple[Source, ast.Call]]:
         for source in self.sources:
-            for call in ast.walk(source.tree):
+            for call in source.nodes:
                 if (
                     isinstance(call, ast.Call)
                     and isinstance(call.func, ast.Attribute)
@@ -201,7 +201,7 @@ class Graphs:
                 if function.name.startswith("test"):
                     continue
                 name = source.name_of(function)
-                called = [node for node in within(function) if isinstance(node, ast.Call)]
+                called = [node for node in source.within(function) if isinstance(node, ast.Call)]
                 if any(self.is_interrupt(source, call) for call in called):
                     found.add(name)
                 calls[name] = {self.sources.resolve(source, call.func) for call in called}

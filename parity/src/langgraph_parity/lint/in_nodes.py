@@ -24,7 +24,7 @@ def in_nodes(graphs: Graphs) -> Iterator[Told]:
     """What is wrong in any file, tests or not."""
     rules = _Nodes(graphs)
     for source in graphs.sources:
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if isinstance(node, ast.Try | ast.TryStar):
                 yield from rules.swallowed(source, node)
             elif isinstance(node, ast.With):
@@ -115,7 +115,7 @@ class _Nodes:
             and isinstance(node.exc, ast.Call)
             and dotted(node.exc.func).split(".")[-1] in BUBBLES
             for source in self.sources.application
-            for node in ast.walk(source.tree)
+            for node in source.nodes
         )
 
     # -- P906 ------------------------------------------------------------------------------------------

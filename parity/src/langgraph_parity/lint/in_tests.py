@@ -10,7 +10,7 @@ from functools import cached_property
 from langgraph_parity.lint.graphs import Graphs
 from langgraph_parity.lint.mentions import mentions, spread
 from langgraph_parity.lint.patches import Patches
-from langgraph_parity.lint.source import Function, Source, Told, dotted, within
+from langgraph_parity.lint.source import Function, Source, Told, dotted
 
 __all__ = ["in_tests"]
 
@@ -45,7 +45,7 @@ class _Tests:
     def invoked(self, source: Source) -> Iterator[Told]:
         if self.graphs.driven_by_application & {"invoke", "ainvoke"}:
             return  # production does so, too
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             method = self.graphs.driven(source, node)
             if method not in ("invoke", "ainvoke") or self.graphs.in_node(source, node):
                 continue
@@ -64,7 +64,7 @@ class _Tests:
     def half_checked(self, source: Source, function: Function) -> Iterator[Told]:
         if mentions(function, self._checkers) or self._whole(source, function):
             return
-        for check in within(function):
+        for check in source.within(function):
             for node in ast.walk(check) if isinstance(check, ast.Assert) else ():
                 if self._one_field(source, function, node):
                     yield (
@@ -94,7 +94,7 @@ class _Tests:
         """Whether it compares a whole state: `….get_state(config).values == …`, `….get_snapshot() == …`."""
         sides = [
             side
-            for node in within(function)
+            for node in source.within(function)
             if isinstance(node, ast.Compare)
             for side in (node.left, *node.comparators)
         ]
@@ -114,8 +114,8 @@ class _Tests:
     # -- P904 ------------------------------------------------------------------------------------------
 
     def unanswered(self, source: Source, function: Function) -> Iterator[Told]:
-        runs = [node for node in within(function) if self.graphs.driven(source, node)]
-        gate = self._gate(function) if runs else ""
+        runs = [node for node in source.within(function) if self.graphs.driven(source, node)]
+        gate = self._gate(source, function) if runs else ""
         if not gate or mentions(function, self._handlers):
             return
         if any(mentions(fixture, self._handlers) for fixture in self._autouse(source)):
@@ -128,10 +128,10 @@ class _Tests:
             "within `mock_user_input(…)`, or catch GraphInterrupt and resume.",
         )
 
-    def _gate(self, function: Function) -> str:
+    def _gate(self, source: Source, function: Function) -> str:
         said = {
             node.value
-            for check in within(function)
+            for check in source.within(function)
             if isinstance(check, ast.Assert)
             for node in ast.walk(check)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)

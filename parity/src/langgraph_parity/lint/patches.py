@@ -9,17 +9,18 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from langgraph_parity.lint.graphs import Graphs
-from langgraph_parity.lint.mentions import mentions, spread
-from langgraph_parity.lint.source import Function, Source, Told, dotted, within
+from langgraph_parity.lint.mentions import mentions
+from langgraph_parity.lint.source import Function, Source, Told, dotted
 
 __all__ = ["Patches"]
 
 OUTSIDE = re.compile(
     r"interrupt|now|utcnow|utc_now|today|sleep|monotonic|current_time"
-    r"|_?(get|create|make|build|load|init|new)_\w*(model|llm|provider|client|embedding)\w*",
+    r"|_?(get|create|make|build|load|init|new)_\w*(model|llm|provider|client|embedding|checkpointer|saver|store)\w*"
+    r"|_?(get|load|read|resolve)_\w*(config|settings|paths?|env|user|user_id)",
     re.IGNORECASE,
 )
-"""Names by which applications reach what is outside them: the human, the clock, model providers."""
+"""Names by which applications reach what is outside them: the human, the clock, model providers, the configuration."""
 
 _MONKEY = ("monkeypatch.setattr", "monkeypatch.delattr", "mp.setattr", "mp.delattr")
 
@@ -38,7 +39,7 @@ class Patches:
 
     def found(self, source: Source) -> Iterator[Told]:
         """The calls in a test file that replace something of the application's own."""
-        for node in ast.walk(source.tree):
+        for node in source.nodes:
             if not isinstance(node, ast.Call) or not (target := self._target(source, node)):
                 continue
             if self.sources.named or self._on_path(source, node, target):
@@ -89,6 +90,8 @@ class Patches:
         real = self.sources.follow(target)
         if not self.sources.is_internal(real):
             return True  # the way in of a graph at hand
+        if real in self.graphs.makers | self.graphs.asking | self.graphs.node_names.keys():
+            return True
         if any(
             real.startswith(f"{other.module}.") and other.uses_langgraph
             for other in self.sources.application
@@ -101,19 +104,33 @@ class Patches:
         return any(self._runs_a_graph(source, function) for function in source.functions)
 
     def _runs_a_graph(self, source: Source, function: Function) -> bool:
-        return mentions(function, self._drivers) or any(
-            self.graphs.driven(source, node) for node in ast.walk(function)
-        )
+        """Whether a test runs a graph: itself, by helpers beside it, or by a function of the application."""
+        helpers = {
+            other.name: other
+            for file in self.sources.tests
+            if file is source or file.path.name == "conftest.py"
+            for other in file.functions
+            if not other.name.startswith("test")
+        }
+        seen, ahead = set(), [function]
+        while ahead:
+            one = ahead.pop()
+            seen.add(one)
+            if mentions(one, self._entries) or any(
+                self.graphs.driven(source, node) for node in ast.walk(one)
+            ):
+                return True
+            ahead += [o for name, o in helpers.items() if o not in seen and mentions(one, {name})]
+        return False
 
     @cached_property
-    def _drivers(self) -> set[str]:
-        """Functions of tests and application that run a graph, so far as their names say anything."""
-        runs = {
+    def _entries(self) -> set[str]:
+        """Functions of the application that run a graph, where their names are of more than one word."""
+        found = {
             function.name
-            for source in self.sources
+            for source in self.sources.application
             for function in source.functions
-            for node in within(function)
-            if self.graphs.driven(source, node) and not function.name.startswith("test")
+            if "_" in function.name.strip("_")
+            if any(self.graphs.driven(source, node) for node in source.within(function))
         }
-        runs -= {"run", "main", "stream", "invoke", "get", "execute", "__init__", "__call__"}
-        return spread(self.sources, lambda name: name in runs or name == "parity")
+        return found | {"parity"}

@@ -25,6 +25,19 @@ class Source:
     tree: ast.Module
     folders: tuple[str, ...] = ()
     comments: dict[int, str] = field(default_factory=dict)
+    _within: dict[Function, list[ast.AST]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every part of the file."""
+        return list(ast.walk(self.tree))
+
+    def within(self, function: Function) -> list[ast.AST]:
+        """What runs when a function does; see `within`."""
+        found = self._within.get(function)
+        if found is None:
+            found = self._within[function] = list(within(function))
+        return found
 
     @cached_property
     def is_test(self) -> bool:
@@ -55,7 +68,7 @@ class Source:
     def imports(self) -> dict[str, str]:
         """Local name → dotted name, of every import in the file."""
         found: dict[str, str] = {}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     first = alias.name.split(".")[0]
@@ -81,12 +94,12 @@ class Source:
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """What each part of the file is in."""
-        return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+        return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
     @cached_property
     def functions(self) -> list[Function]:
         """All functions and methods, wherever they stand."""
-        return [n for n in ast.walk(self.tree) if isinstance(n, Function)]
+        return [n for n in self.nodes if isinstance(n, Function)]
 
     def outer(self, node: ast.AST) -> Iterator[ast.AST]:
         """What `node` is in, from the inside."""

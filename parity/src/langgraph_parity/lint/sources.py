@@ -42,7 +42,7 @@ class Sources(list[Source]):
         return {
             source.name_of(node): node
             for source in self
-            for node in ast.walk(source.tree)
+            for node in source.nodes
             if isinstance(node, NAMED)
         }
 
@@ -52,7 +52,7 @@ class Sources(list[Source]):
         return {
             source.name_of(node): [self.resolve(source, base) for base in node.bases]
             for source in self
-            for node in ast.walk(source.tree)
+            for node in source.nodes
             if isinstance(node, ast.ClassDef)
         }
 

@@ -29,7 +29,7 @@ class States:
         """State class, by dotted name → its own fields that have a reducer."""
         found: dict[str, set[str]] = {}
         for source in self.sources:
-            for node in ast.walk(source.tree):
+            for node in source.nodes:
                 if isinstance(node, ast.ClassDef):
                     bases = {dotted(base).split(".")[-1] for base in node.bases}
                     own = {"messages"} if bases & WITH_MESSAGES else set()
@@ -51,7 +51,7 @@ class States:
         plain = {
             name
             for source in self.sources
-            for node in ast.walk(source.tree)
+            for node in source.nodes
             if isinstance(node, ast.ClassDef)
             and {dotted(base).split(".")[-1] for base in node.bases}
             & {"TypedDict", "MessagesState"}
