@@ -16,6 +16,9 @@ __all__ = ["in_nodes"]
 
 BUBBLES = {"GraphBubbleUp", "GraphInterrupt", "NodeInterrupt"}
 BROAD = {"Exception", "BaseException"}
+HELD_NODE = re.compile(r"\bself\._?(fn|func|function|wrapped)\b|node", re.IGNORECASE)
+"""What wrappers call the node they hold."""
+
 INITIAL = re.compile(r"(\w+_)?(initial|init|start|starting|default|empty|fresh|new)_(\w+_)?"
                      r"(state|input|inputs|values)")  # fmt: skip
 
@@ -99,9 +102,11 @@ class _Nodes:
         enclosing = [n for n in source.outer(call) if isinstance(n, Function)]
         if "state" not in given or not enclosing:
             return False
-        called = dotted(call.func)
         wrapped = {arg.arg for function in enclosing[1:] for arg in function.args.args}
-        return called in wrapped or bool(re.fullmatch(r"self\._?(node|fn|func|wrapped)\w*", called))
+        if dotted(call.func) in wrapped:
+            return True
+        known = self.sources.resolve(source, call.func) in self.sources.definitions
+        return not known and bool(HELD_NODE.search(ast.unparse(call.func)))
 
     @cached_property
     def _there_are_questions(self) -> bool:
