@@ -416,6 +416,8 @@ def test_p906_does_not_fire(tmp_path, body):
         "from app.state import State\ninitial_state = State(topic='', messages=[])",
         "from app.state import State\nclass Manager:\n    def begin(self):\n"
         "        self._state = State(topic='x', messages=[])",
+        "from app.state import State\ndef initialize(self):\n    state = State(messages=[])\n"
+        "    return state",
         "from app.state import State\nclass More(State):\n    pass\n"
         "def run(graph):\n    list(graph.stream(More(messages=[])))",
     ],
@@ -431,6 +433,7 @@ def test_p907_fires(tmp_path, text):
         "def node(state):\n    return {'messages': []}",
         "from app.state import State\ndef node(state):\n    initial_state = State(messages=[])",
         "def body():\n    return {'messages': []}",
+        "from app.state import State\ndef copy(old):\n    state = State(messages=[])",
         "response = {'messages': []}",
         "client.post('/chat', json={'messages': []})",
     ],

@@ -40,6 +40,10 @@ def in_nodes(graphs: Graphs) -> Iterator[Told]:
                 yield from rules.initial(source, node)
 
 
+BEGINS = re.compile(r"_*(initiali[sz]e|init|create|begin|start|new)(_|$)")
+"""What functions are called that make the first state of a session."""
+
+
 class _Nodes:
     def __init__(self, graphs: Graphs) -> None:
         self.graphs = graphs
@@ -156,15 +160,18 @@ class _Nodes:
         """A state that is called initial, or that an object begins with."""
         if node.value is None or self.graphs.in_node(source, node):
             return
+        function = next((n for n in source.outer(node) if isinstance(n, Function)), None)
+        inside = function.name if function else ""
         if isinstance(node, ast.Return):
-            function = next((n for n in source.outer(node) if isinstance(n, Function)), None)
-            names = [function.name if function else ""]
+            names = [inside]
         else:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [dotted(target) for target in targets]
         own = any(name in ("self._state", "self.state") for name in names)
         called = any(INITIAL.search(name.split(".")[-1].lower()) for name in names)
-        if (called and not source.is_test) or (own and self._class_of(source, node.value)):
+        made = bool(self._class_of(source, node.value))
+        begins = made and bool(BEGINS.match(inside))
+        if (own and made) or ((called or begins) and not source.is_test):
             yield from self._begun(source, node.value)
 
     def _begun(self, source: Source, value: ast.AST) -> Iterator[Told]:
