@@ -267,7 +267,7 @@ def test_the_server_ends_with_the_test_that_started_it(tmp_path):
     for _ in range(500):
         try:
             httpx.get(url, trust_env=False)
-        except httpx.ConnectError:
+        except httpx.TransportError:
             return
         time.sleep(0.01)
     pytest.fail("the server is still there")

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 
+from langgraph_parity import lint
 from langgraph_parity.rules import RULES, ParityUsageError
 
 __all__ = ["main"]
@@ -33,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(required=True, metavar="COMMAND")
     rules = commands.add_parser("rules", help="list the rules")
     rules.set_defaults(run=show_rules)
+    linting = commands.add_parser("lint", help="find what keeps tests off the path of production")
+    lint.add_arguments(linting)
+    linting.set_defaults(run=lint.main)
     return made
 
 

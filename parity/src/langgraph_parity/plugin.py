@@ -17,11 +17,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_parity import rules
 from langgraph_parity.checks import SessionChecks
 from langgraph_parity.guard import Guard
+from langgraph_parity.outside import effects, forward_clock, real_files, scripted_model, wire
 from langgraph_parity.rules import RULES, ParityUsageError
 from langgraph_parity.running import Parity
 from langgraph_parity.target import Target, active
 
-__all__: list[str] = []
+# Fixtures are found by pytest as names of this module.
+__all__ = ["effects", "forward_clock", "real_files", "scripted_model", "wire"]
 
 GUARD = pytest.StashKey[Guard]()
 PARITY = pytest.StashKey[Parity]()

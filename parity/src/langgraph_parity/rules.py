@@ -64,6 +64,7 @@ P802 | budget-writes          | the run writes more checkpoints than its baselin
 P803 | budget-bytes           | the run stores more bytes than its baseline | Keep growing data out of fields that are stored whole, or accept the new baseline
 P804 | budget-calls           | the run makes more model calls than its baseline | Find what was added, or accept the new baseline
 P805 | budget-prompt          | prompts are larger than their baseline | Find what was added, or accept the new baseline
+P900 | lint-suppression       | a comment suppresses nothing, or a rule that does not exist | Take the comment out, or correct the id
 P901 | lint-invoke            | a test runs the graph by invoke() | Use parity.run() or the application's own entry point
 P902 | lint-patched-internals | a test patches the application's internals | Patch what lies outside: create_provider, files, the clock
 P903 | lint-state-check       | a test looks at single fields of the state only | Check the whole: validate_state_consistency(snapshot)
