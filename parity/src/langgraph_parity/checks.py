@@ -1,0 +1,218 @@
+"""Checks of the state after every update, and of a session when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langgraph.constants import START
+from langgraph.types import Overwrite, StateSnapshot
+
+from langgraph_parity.coordinator import Graph
+from langgraph_parity.rules import Finding, ParityUsageError
+from langgraph_parity.schema import fields_of, kinds_of, plain, same
+from langgraph_parity.target import Target, active, blueprint, builder_of
+from langgraph_parity.writes import Writes
+
+__all__ = ["SessionChecks", "StateChecks", "fingerprint", "validate_state_consistency"]
+
+__tracebackhide__ = True
+
+
+class StateChecks:
+    """What must hold for the state of a target's graph."""
+
+    def __init__(self, target: Target, graph: Graph) -> None:
+        self.target = target
+        schema = target.schema or getattr(builder_of(graph), "state_schema", None)
+        self.fields = fields_of(schema) if schema is not None else None
+        self.kinds = kinds_of(graph, target.reducers)
+        self._plain = plain(graph)
+
+    def update(
+        self, node: str, update: Any, old: Any, new: Any, beside: list[Writes]
+    ) -> Iterator[Finding]:
+        """One update, with the committed values before and after its superstep, and what was written `beside` it."""
+        changed = update if isinstance(update, Mapping) else {}
+        old, new = _mapping(old), _mapping(new)
+        for name in changed.keys() & new.keys():
+            value = self._tail(name, old.get(name), new[name])
+            if self.fields and (wrong := self.fields.wrong(name, value)):
+                yield Finding("P201", node, wrong)
+            if not self._plain(_bare(changed[name])):
+                yield Finding("P207", node, f"field {name}")
+        for name, kind in self.kinds.items():
+            given = _given(changed.get(name))
+            given += [
+                one for w in beside for c, value in w.writes if c == name for one in _given(value)
+            ]
+            if name in old and not any(isinstance(value, Overwrite) for value in given):
+                lost = _lost(kind, old[name], new.get(name), given)
+                if lost:
+                    yield Finding("P203", node, f"field {name}: {lost}")
+        yield from self.invariants(node, new)
+
+    def invariants(self, where: str, values: Mapping[str, Any]) -> Iterator[Finding]:
+        """The application's own."""
+        for name, check in self.target.invariants.items():
+            try:
+                said = check(values)
+            except Exception as error:  # an invariant may be written with assert
+                said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
+            for broken in _broken(said):
+                yield Finding("P205", where, f"{name}: {broken}" if broken else name)
+
+    def whole(self, where: str, values: Any) -> Iterator[Finding]:
+        """All fields, their types and the invariants."""
+        for name, value in _mapping(values).items():
+            if self.fields and (wrong := self.fields.wrong(name, value)):
+                yield Finding("P201", where, wrong)
+            if not self._plain(value):
+                yield Finding("P207", where, f"field {name}")
+        yield from self.invariants(where, _mapping(values))
+
+    def begun(self, made: list[Writes]) -> Iterator[Finding]:
+        """What a session was begun with."""
+        for name, value in {w for m in made if m.node == START for w in _named(m.writes)}:
+            if name in self.kinds and value == "empty":
+                yield Finding("P202", "input", f"field {name}")
+
+    def question(self, node: str, value: Any) -> Iterator[Finding]:
+        """A question must reach whoever answers it."""
+        if not self._plain(value):
+            yield Finding("P303", node or "question")
+
+    def projection(self, node: str, app: Any, values: Any) -> Iterator[Finding]:
+        """The application's copy of the state."""
+        if self.target.projection is None:
+            return
+        copy, values = dict(self.target.projection(app)), _mapping(values)
+        names = sorted(n for n in copy.keys() | values.keys() if not _equal(copy, values, n))
+        if names:
+            yield Finding("P204", node, f"fields {', '.join(names)}")
+
+    def _tail(self, name: str, old: Any, new: Any) -> Any:
+        """Of a list that only grows, what is new: the rest was checked when it came."""
+        if self.kinds.get(name) == "append" and isinstance(old, list) and isinstance(new, list):
+            return new[len(old) :]
+        return new
+
+
+class SessionChecks:
+    """What must hold when a run has ended."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def done(self, values: Any) -> bool | None:
+        """Is it done? None if the target does not say."""
+        return (
+            None if self.target.terminal is None else bool(self.target.terminal(_mapping(values)))
+        )
+
+    def ended(self, where: str, snapshot: StateSnapshot, errors: list[str]) -> Iterator[Finding]:
+        """A run that ended without an error and without a question."""
+        done = self.done(snapshot.values)
+        if snapshot.next or (done and snapshot.tasks):
+            names = snapshot.next or [task.name for task in snapshot.tasks]
+            yield Finding("P602", where, f"next: {', '.join(names)}")
+        elif done is False or snapshot.tasks:
+            yield Finding("P505", where)
+        if not snapshot.next and done is not False:
+            values = _mapping(snapshot.values)
+            left = [
+                f"{name} = {values[name]!r}"
+                for name in self.target.error_fields
+                if values.get(name)
+            ]
+            for error in left + errors:
+                yield Finding("P601", where, error)
+
+    def resources(self, where: str, seconds: float, growth: int) -> Iterator[Finding]:
+        """Time and memory."""
+        if seconds > self.target.time_limit:
+            yield Finding("P604", where, f"{seconds:.1f} s of {self.target.time_limit:g} s")
+        if growth > self.target.memory_limit:
+            taken, limit = growth / 2**20, self.target.memory_limit / 2**20
+            yield Finding("P603", where, f"{taken:.0f} MB of {limit:.0f} MB")
+
+
+def validate_state_consistency(snapshot: Any, target: Target | None = None) -> dict[str, Any]:
+    """Check a whole state: `{"is_valid": bool, "errors": [text, ...]}`.
+
+    Without `target` it is the state of the target in use: the one of the test's `parity` fixture.
+    """
+    if target is None and not active:
+        raise ParityUsageError(
+            "Whose state is it? Use the parity fixture, or validate_state_consistency(snapshot, target)."
+        )
+    checks = StateChecks(target or active[-1], blueprint(target or active[-1]))
+    errors = [str(finding) for finding in checks.whole("state", snapshot)]
+    return {"is_valid": not errors, "errors": errors}
+
+
+def fingerprint(graph: Graph) -> tuple[object, ...]:
+    """What of a compiled graph a run must not change."""
+    builder = builder_of(graph)
+    nodes = {name: id(node.bound) for name, node in graph.nodes.items()}
+    ways = (frozenset(builder.edges), sorted(builder.branches)) if builder is not None else None
+    return (nodes, sorted(graph.channels), ways, id(graph.checkpointer))
+
+
+def _mapping(values: Any) -> Mapping[str, Any]:
+    return values if isinstance(values, Mapping) else {"__root__": values}
+
+
+def _given(update: Any) -> list[Any]:
+    return [update, *update] if isinstance(update, list | tuple) else [update]
+
+
+def _named(writes: tuple[tuple[str, Any], ...]) -> Iterator[tuple[str, str]]:
+    for name, value in writes:
+        empty = isinstance(value, list | dict | set | tuple | str) and not value
+        yield name, "empty" if empty else ""
+
+
+def _equal(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:
+    return (
+        name in one and name in other and (one[name] == other[name] or same(one[name], other[name]))
+    )
+
+
+def _bare(value: Any) -> Any:
+    return value.value if isinstance(value, Overwrite) else value
+
+
+def _lost(kind: str, old: Any, new: Any, given: list[Any]) -> str | None:
+    """How a growing field has lost something, if it has."""
+    if kind == "append" and isinstance(old, list | tuple | str):
+        if not isinstance(new, type(old)) or len(new) < len(old):
+            return f"{len(old)} items became {len(new) if isinstance(new, type(old)) else new!r}"
+        if new[: len(old)] != old:
+            return "items that were there have changed"
+    if kind == "merge" and isinstance(old, Mapping | set):
+        gone = [key for key in old if key not in (new or ())]
+        return f"lost {', '.join(map(repr, gone))}" if gone else None
+    if kind == "sum" and isinstance(old, int | float) and not isinstance(new, int | float):
+        return f"{old!r} became {new!r}"
+    if kind == "sum" and isinstance(old, int | float) and new < old:
+        if any(isinstance(one, int | float) and one < 0 for one in given):
+            return None
+        return f"{old!r} became {new!r}"
+    if kind == "messages" and isinstance(old, list):
+        removed = {
+            getattr(one, "id", None) for one in given if getattr(one, "type", "") == "remove"
+        }
+        kept = {getattr(one, "id", None) for one in new or ()}
+        gone = [one.id for one in old if getattr(one, "id", None) not in kept | removed]
+        if gone and "__remove_all__" not in removed:
+            return f"lost messages {', '.join(map(repr, gone))}"
+    return None
+
+
+def _broken(said: object) -> list[str]:
+    if said is False:
+        return [""]
+    if isinstance(said, str):
+        return [said] if said else []
+    return [str(one) for one in said] if isinstance(said, list | tuple) else []

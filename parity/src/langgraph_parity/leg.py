@@ -1,0 +1,227 @@
+"""One run of an application: what it is asked, what it yields, how it ends."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphInterrupt, GraphRecursionError
+from langgraph.types import StateSnapshot
+
+from langgraph_parity.checks import SessionChecks, StateChecks, fingerprint
+from langgraph_parity.coordinator import astream_graph, stream_graph
+from langgraph_parity.human import NOBODY, Answers, Question, Unanswered, ask
+from langgraph_parity.rules import Finding, ParityUsageError
+from langgraph_parity.runs import Run
+from langgraph_parity.saver import NeverEnds
+from langgraph_parity.target import active, question_type
+
+if TYPE_CHECKING:
+    from langgraph_parity.running import Parity
+
+__all__ = ["Leg"]
+
+__tracebackhide__ = True
+
+
+class Leg:
+    """One run, while it happens."""
+
+    def __init__(
+        self,
+        parity: Parity,
+        input: Any,
+        answers: Any,
+        thread_id: str,
+        limit: int | None,
+        fresh: bool,
+    ) -> None:
+        self.parity, self.target, self.saver = parity, parity.target, parity.saver
+        self.answers = Answers(answers)
+        self.app = parity.rebuild()
+        self.graph = parity.graph
+        self.checks = StateChecks(self.target, self.graph)
+        self.input, self._fresh = input, fresh
+        self.limit = limit if limit is not None else self.target.superstep_limit
+        self.run = Run(thread_id)
+        self.before: Any = {}
+        self._found: list[Finding] = []
+
+    def __enter__(self) -> Leg:
+        self._stack = ExitStack()
+        self._stack.enter_context(self.parity.guard)
+        active.append(self.target)
+        self._stack.callback(active.remove, self.target)
+        # One checkpoint for the input, and one for a session's beginning.
+        self.saver.limit(self.limit + 2)
+        self._stack.callback(self.saver.limit, None)
+        self._mark = self._seen = self.saver.mark()
+        self._counts, self._shape = self.saver.counts, fingerprint(self.graph)
+        self._offsets: dict[str, int] = {}
+        self._rss, self._clock = psutil.Process().memory_info().rss, time.perf_counter()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
+        self.parity.runs.append(self.run)
+        self.parity.add(*self._found)
+
+    @property
+    def config(self) -> RunnableConfig:
+        """Where the run is, for LangGraph."""
+        where = {"thread_id": self.run.thread_id}
+        return {"configurable": where, "recursion_limit": self.limit}
+
+    def begin(self) -> Any:
+        """Create the session, where that is apart from streaming."""
+        if self.target.begin is None or not self._fresh:
+            return None
+        made = self.target.begin(self.app, self.input, self.run.thread_id)
+        return made if inspect.isawaitable(made) else self.moved(made)
+
+    def moved(self, thread_id: Any) -> None:
+        """The session has the id the application gave it."""
+        self.run.thread_id, self.input = str(thread_id or self.run.thread_id), None
+
+    def stream(self, *, asynchronous: bool) -> Any:
+        """The updates of the production entry point."""
+        entry, app = self.target.entry, self.app
+        if entry is stream_graph or entry is astream_graph:
+            entry, app = (astream_graph if asynchronous else stream_graph), self.graph
+        updates = entry(app, self.input, self.config, self.answer)
+        if not hasattr(updates, "__aiter__" if asynchronous else "__iter__"):
+            kind = "synchronous" if asynchronous else "asynchronous"
+            if hasattr(updates, "__iter__" if asynchronous else "__aiter__"):
+                other = "parity.run(...)" if asynchronous else "await parity.arun(...)"
+                raise ParityUsageError(f"The entry of “{self.target.name}” is {kind}: use {other}.")
+            raise ParityUsageError(
+                f"The entry of “{self.target.name}” returned a {type(updates).__name__}. It must yield updates: "
+                "entry(app, input, config, answer) -> iterator of {node: update}."
+            )
+        return updates
+
+    def answer(self, value: Any) -> Any:
+        """Where the human is: the answer to a question's payload, or None."""
+        id_, node = self._asker(value)
+        kind = self.target.question_type(value)
+        if kind == "question" and node and self.target.question_type is question_type:
+            kind = node
+        question = Question(kind, id_, value, node=node)
+        self.run.questions.append(question)
+        self._found += self.checks.question(node or kind, value)
+        if len(self.run.questions) > self.limit:
+            raise NeverEnds(f"more than {self.limit} questions")
+        try:
+            given = ask(question, self.answers, self.target.default_answer)
+        except Unanswered:
+            self._found.append(Finding("P305", node or kind, f"type {kind}, the list is used up"))
+            given = NOBODY
+        return None if given is NOBODY else given
+
+    def saw(self, update: Any, values: Any) -> None:
+        """An update came, and `values` is what is committed."""
+        self.run.updates.append(update)
+        names = [n for n in update if n in self.graph.nodes] if isinstance(update, Mapping) else []
+        beside = self.saver.since(self._seen, self.run.thread_id)
+        self._seen = self.saver.mark()
+        for node in names:
+            self._found += self.checks.update(node, update[node], self.before, values, beside)
+            self._found += self.checks.projection(node, self.app, values)
+            first = self._offsets.setdefault(node, self._ran_before(node))
+            if self.saver.durable(self.run.thread_id, node, first) is False:
+                self._found.append(Finding("P104", node))
+            self._offsets[node] += 1
+        self.before = values
+
+    def failed(self, error: BaseException) -> None:
+        """The entry raised."""
+        if isinstance(error, ParityUsageError):
+            raise error
+        self.run.raised = error
+
+    def finish(self, snapshot: StateSnapshot) -> None:
+        """The run is over: how did it end, and what did it leave?"""
+        run, where = self.run, self.target.name
+        run.seconds = time.perf_counter() - self._clock
+        run.rss_growth = psutil.Process().memory_info().rss - self._rss
+        run.values = (
+            dict(snapshot.values)
+            if isinstance(snapshot.values, Mapping)
+            else {"__root__": snapshot.values}
+        )
+        run.supersteps = self.saver.supersteps(self._mark, run.thread_id)
+        run.ways = self.saver.ways(self._mark, run.thread_id)
+        counts = self.saver.counts
+        run.counts = {key: counts[key] - self._counts[key] for key in counts}
+        run.counts["updates"] = len(run.updates)
+        for question in run.questions:
+            if question.id is None:
+                question.id, question.node = self._asker(question.value)
+        found = self._found
+        if isinstance(run.raised, GraphInterrupt):
+            run.ended, run.raised = "waiting", None
+        elif isinstance(run.raised, NeverEnds | GraphRecursionError):
+            found.append(Finding("P606", where, f"{self.limit} supersteps"))
+            run.looked_at = True
+        elif (run.raised is None and snapshot.interrupts) or (
+            run.raised is None and snapshot.next and self._breakpoints()
+        ):
+            run.ended = "waiting"
+        elif run.raised is None:
+            errors = [repr(task.error) for task in snapshot.tasks if task.error]
+            wrong = list(SessionChecks(self.target).ended(where, snapshot, errors))
+            found += wrong
+            run.ended = "failed" if any(f.rule in ("P505", "P602") for f in wrong) else "done"
+            run.looked_at = run.ended == "failed"
+        if run.ended != "failed":
+            found += self.answers.findings()
+        found += self.checks.begun(self.saver.since(self._mark, run.thread_id))
+        if not any(f.rule in ("P201", "P205", "P207") for f in found):
+            found += self.checks.whole(f"end of {where}", snapshot.values)
+        found += SessionChecks(self.target).resources(where, run.seconds, run.rss_growth)
+        if fingerprint(self.graph) != self._shape:
+            found.append(Finding("P605", where))
+        if run.updates and not run.counts["checkpoints"]:
+            found.append(Finding("P102", f"build of {where}", "another one is used"))
+
+    def without_checkpointer(self) -> Run:
+        """Nothing can be run, and P102 says so."""
+        self.run.raised = ParityUsageError(
+            f"The target “{self.target.name}” builds a graph without a checkpointer. "
+            "Pass the argument of build on: builder.compile(checkpointer=checkpointer)."
+        )
+        self.run.looked_at = True
+        return self.run
+
+    def _breakpoints(self) -> bool:
+        return bool(self.graph.interrupt_before_nodes or self.graph.interrupt_after_nodes)
+
+    def _ran_before(self, node: str) -> int:
+        since = self.saver.since(self._mark, self.run.thread_id)
+        now = sum(w.node == node for w in since)
+        return self.saver.ran(self.run.thread_id, node) - now
+
+    def _asker(self, value: Any) -> tuple[str | None, str | None]:
+        """Id and node of the waiting question with this payload, as its task stored it."""
+        asked = [
+            (one.id, w.node, one.value)
+            for w in reversed(self.saver.written)
+            if w.thread_id == self.run.thread_id and w.at_root
+            for channel, several in w.writes
+            if channel == "__interrupt__"
+            for one in several
+        ]
+        taken = {(q.id, id(q.value)) for q in self.run.questions}
+        for id_, node, stored in asked:
+            if stored is value or (stored == value and (id_, id(value)) not in taken):
+                return id_, node
+        kind = self.target.question_type(value)
+        for id_, node, stored in asked:
+            if kind != "question" and self.target.question_type(stored) == kind:
+                return id_, node
+        return None, None

@@ -1,0 +1,201 @@
+"""Runs an application as production does, and looks at everything on the way."""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
+
+from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
+from langgraph_parity.coordinator import Graph
+from langgraph_parity.guard import Guard
+from langgraph_parity.leg import Leg
+from langgraph_parity.rules import Finding, ParityError, ParityUsageError
+from langgraph_parity.runs import Run
+from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
+from langgraph_parity.target import Target
+
+__all__ = ["Parity", "Run", "run"]
+
+__tracebackhide__ = True
+
+
+class Parity:
+    """A target and a checkpointer, to run sessions on; collects what is wrong in `findings`.
+
+    Every `run` and `resume` builds the application anew over the same `saver`, as a new process would.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        saver: BaseCheckpointSaver[Any] | None = None,
+        *,
+        guard: Guard | None = None,
+        variant: str | None = None,
+    ) -> None:
+        if not isinstance(target, Target):
+            raise ParityUsageError(
+                f"The target is a {type(target).__name__}. Describe the application with "
+                "langgraph_parity.Target(name=..., build=...)."
+            )
+        self.target = target
+        inner = saver if saver is not None else InMemorySaver()
+        self.saver = inner if type(inner) is WatchedSaver else WatchedSaver(inner)
+        self.guard = guard or Guard()
+        self.saver.listeners.append(self.guard.stored)
+        self.variant = variant
+        self.runs: list[Run] = []
+        self.graphs: list[Graph] = []
+        """The root graphs of every application built."""
+        self._app: Any = None
+        self._found: list[Finding] = []
+
+    @property
+    def app(self) -> Any:
+        """The latest application; it is built on first use."""
+        return self._app if self.graphs else self.rebuild()
+
+    @property
+    def graph(self) -> Graph:
+        """The latest application's root graph."""
+        return self.target.graph_of(self.app)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings so far, each once."""
+        path = self.guard.findings(self.target, self.graphs)
+        unseen = [r for r in self.runs if r.ended == "failed" and not r.looked_at]
+        failed = [
+            Finding("P607", r.thread_id, f"{type(r.raised).__name__}: {r.raised}") for r in unseen
+        ]
+        return list(dict.fromkeys([*path, *self._found, *failed]))
+
+    def add(self, *findings: Finding) -> None:
+        """Add findings of one's own."""
+        self._found += findings
+
+    def check(self) -> None:
+        """Raise ParityError if anything was found."""
+        if findings := self.findings:
+            raise ParityError(findings)
+
+    def rebuild(self) -> Any:
+        """Build the application anew, as a new process would have it."""
+        self._app = self.target.make(self.saver, self.variant)
+        graph = self.target.graph_of(self._app)
+        self.graphs.append(graph)
+        if not graph.checkpointer:
+            self.add(Finding("P102", f"build of {self.target.name}"))
+        return self._app
+
+    def check_threads(self) -> None:
+        """Check what is left in the threads that were driven without `run` (synchronous savers only)."""
+        driven = {run.thread_id for run in self.runs}
+        if not self.graphs or not self.saver.synchronous:
+            return
+        for thread_id in dict.fromkeys(w.thread_id for w in self.saver.written):
+            if thread_id not in driven:
+                config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
+                snapshot = self.graph.get_state(config)
+                checks = StateChecks(self.target, self.graph)
+                self.add(*checks.whole(f"thread {thread_id}", snapshot.values))
+                if not snapshot.interrupts and not snapshot.next:
+                    errors = [repr(task.error) for task in snapshot.tasks if task.error]
+                    self.add(
+                        *SessionChecks(self.target).ended(f"thread {thread_id}", snapshot, errors)
+                    )
+
+    def validate_state_consistency(self, snapshot: Any) -> dict[str, Any]:
+        """Check a whole state: `{"is_valid": bool, "errors": [text, ...]}`."""
+        return validate_state_consistency(snapshot, self.target)
+
+    def run(
+        self,
+        input: Any = None,
+        *,
+        answers: Any = None,
+        thread_id: str | None = None,
+        limit: int | None = None,
+    ) -> Run:
+        """Begin a session where production begins it, and drive it to its end or to a question nobody answers.
+
+        `answers`: question type -> answer or list of answers, a function of the question, a Human, or None (then
+        `mock_user_input` and the target's default answer). `limit`: supersteps, instead of the target's.
+        """
+        return self._drive(Leg(self, input, answers, thread_id or str(uuid.uuid4()), limit, True))
+
+    def resume(self, run: Run | str, answers: Any = None) -> Run:
+        """Go on with a thread in a new application over the same saver."""
+        return self._drive(Leg(self, None, answers, _thread(run), None, False))
+
+    async def arun(
+        self,
+        input: Any = None,
+        *,
+        answers: Any = None,
+        thread_id: str | None = None,
+        limit: int | None = None,
+    ) -> Run:
+        """`run` for asynchronous applications."""
+        leg = Leg(self, input, answers, thread_id or str(uuid.uuid4()), limit, True)
+        return await self._adrive(leg)
+
+    async def aresume(self, run: Run | str, answers: Any = None) -> Run:
+        """`resume` for asynchronous applications."""
+        return await self._adrive(Leg(self, None, answers, _thread(run), None, False))
+
+    def _drive(self, leg: Leg) -> Run:
+        with leg:
+            if not leg.graph.checkpointer:
+                return leg.without_checkpointer()
+            try:
+                leg.begin()
+                leg.before = leg.graph.get_state(leg.config).values
+                for update in leg.stream(asynchronous=False):
+                    leg.saw(update, leg.graph.get_state(leg.config).values)
+            except (Exception, Died, NeverEnds) as error:
+                leg.failed(error)
+            leg.finish(leg.graph.get_state(leg.config))
+        return leg.run
+
+    async def _adrive(self, leg: Leg) -> Run:
+        with leg:
+            if not leg.graph.checkpointer:
+                return leg.without_checkpointer()
+            try:
+                if inspect.isawaitable(begun := leg.begin()):
+                    leg.moved(await begun)
+                leg.before = (await leg.graph.aget_state(leg.config)).values
+                async for update in leg.stream(asynchronous=True):
+                    leg.saw(update, (await leg.graph.aget_state(leg.config)).values)
+            except (Exception, Died, NeverEnds) as error:
+                leg.failed(error)
+            leg.finish(await leg.graph.aget_state(leg.config))
+        return leg.run
+
+
+def run(
+    target: Target,
+    input: Any = None,
+    *,
+    answers: Any = None,
+    saver: BaseCheckpointSaver[Any] | None = None,
+) -> Run:
+    """One run without pytest.
+
+    Raises:
+        ParityError: something was found.
+    """
+    parity = Parity(target, saver)
+    made = parity.run(input, answers=answers)
+    parity.check()
+    return made
+
+
+def _thread(run: Run | str) -> str:
+    return run if isinstance(run, str) else run.thread_id
