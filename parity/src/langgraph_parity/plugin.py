@@ -23,6 +23,8 @@ from langgraph_parity.target import Target, active
 
 __all__: list[str] = []
 
+pytest_plugins = ["langgraph_parity.marks"]
+
 GUARD = pytest.StashKey[Guard]()
 PARITY = pytest.StashKey[Parity]()
 
