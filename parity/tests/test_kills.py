@@ -74,9 +74,9 @@ def test_another_outcome_and_a_failing_resume_are_findings(grid: Any, tmp_path: 
 
 
 def test_what_cannot_be_killed_is_told(grid: Any, tmp_path: Path) -> None:
-    with pytest.raises(ParityUsageError, match="“never”: .* ended with 0 before the condition"):
+    with pytest.raises(ParityUsageError, match=r"“never”: .* ended with 0 before the condition"):
         grid(when={"never": appears("nothing")})
-    with pytest.raises(ParityUsageError, match="not ended after 0.2 s"):
+    with pytest.raises(ParityUsageError, match=r"not ended after 0\.2 s"):
         grid(timeout=0.2, folder=tmp_path / "slow")
 
 

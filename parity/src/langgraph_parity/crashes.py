@@ -19,7 +19,7 @@ from langgraph_parity.grid import Cell, Grid, When, at, with_findings
 from langgraph_parity.leg import Leg
 from langgraph_parity.mortal import Mortal
 from langgraph_parity.performing import Steps, aperform, perform
-from langgraph_parity.plain import differences, plain
+from langgraph_parity.plain import unlike
 from langgraph_parity.rules import Finding, ParityUsageError
 from langgraph_parity.runs import Run
 from langgraph_parity.writes import NULL_TASK
@@ -187,10 +187,10 @@ class _Cells:
             yield at(cell, "P504", f"{type(run.raised).__name__}: {run.raised}")
         elif stuck := [f for f in found if f.rule == "P505"]:
             yield at(cell, "P505", stuck[0].detail)
+        elif not run.updates and (run.ended == "failed" or (run.ended == "done" and wrong)):
+            yield at(cell, "P505", wrong[0] if wrong else "nothing ran any more")
         elif run.ended == "failed":
             yield at(cell, "P504", "; ".join(f.detail for f in found if f.rule == "P602"))
-        elif run.ended == "done" and wrong and not run.updates:
-            yield at(cell, "P505", wrong[0])
         else:
             for line in wrong:
                 yield at(cell, "P501", line)
@@ -198,10 +198,9 @@ class _Cells:
     def _differences(self, run: Run) -> Iterator[str]:
         if run.ended != self.first.ended:
             yield f"outcome: {self.first.ended} became {run.ended}"
-        volatile = self.parity.target.volatile
-        yield from differences(
-            plain(self.first.values, self.first.thread_id, volatile),
-            plain(run.values, run.thread_id, volatile),
+        first, target = self.first, self.parity.target
+        yield from unlike(
+            (first.values, first.thread_id), (run.values, run.thread_id), target.volatile
         )
 
     def _finished(self, mark: int, thread_id: str) -> Counter[tuple[str, ...]]:

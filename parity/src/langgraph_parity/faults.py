@@ -102,7 +102,7 @@ def _judged(
         promised = {
             channel for w in wrote if w.node == case.node for channel, _ in w.writes
         } & first.values.keys()
-        one, other = (plain(r.values, r.thread_id, target.volatile) for r in (first, faulty))
+        one, other = (plain(r.values, "", target.volatile) for r in (first, faulty))
         went = [set().union(*run.supersteps) for run in (first, faulty)]
         said = f"{case} {case.error()!r}"
         if went[1] <= went[0] and (lost := swallowed(promised, one, other, said, target.error_fields)):  # fmt: skip

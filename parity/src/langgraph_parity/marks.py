@@ -6,7 +6,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -129,8 +129,7 @@ def _target(metafunc: pytest.Metafunc) -> Target:
         asked = [n for n in inspect.signature(function).parameters if n != "self"]
         if not asked:
             made = function(metafunc.cls()) if _method(function) else function()
-            target: Target = next(made) if inspect.isgenerator(made) else made
-            return target
+            return cast("Target", next(made) if inspect.isgenerator(made) else made)
     if not path:
         raise pytest.UsageError(
             f"{metafunc.definition.nodeid}: the names of the nodes are needed before fixtures run, and parity_target "
@@ -138,8 +137,7 @@ def _target(metafunc: pytest.Metafunc) -> Target:
             "ini option parity_target = module:attribute."
         )
     module, _, attribute = path.partition(":")
-    named: Target = getattr(importlib.import_module(module), attribute)
-    return named
+    return cast("Target", getattr(importlib.import_module(module), attribute))
 
 
 def _method(function: Any) -> bool:

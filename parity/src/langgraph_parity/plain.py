@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["differences", "plain"]
+__all__ = ["differences", "plain", "unlike"]
 
 # Ids that were drawn, as messages have them: with the bits that tell a UUID from any other hexadecimal number.
 UUID = re.compile(r"\b[0-9a-f]{8}(-?)[0-9a-f]{4}\1[1-8][0-9a-f]{3}\1[89ab][0-9a-f]{3}\1[0-9a-f]{12}\b")  # fmt: skip
@@ -29,7 +29,8 @@ def plain(
 
 class _Plain:
     def __init__(self, thread_id: str, volatile: frozenset[str]) -> None:
-        self._thread, self._volatile = thread_id, volatile
+        self._thread = re.compile(rf"(?<!\w){re.escape(thread_id)}(?!\w)") if thread_id else None
+        self._volatile = volatile
         self._ids: dict[str, str] = {}
 
     def of(self, value: Any) -> Any:
@@ -54,7 +55,7 @@ class _Plain:
 
     def _text(self, text: str) -> str:
         if self._thread:
-            text = text.replace(self._thread, "<thread>")
+            text = self._thread.sub("<thread>", text)
         return UUID.sub(lambda m: self._ids.setdefault(m[0], f"<id {len(self._ids) + 1}>"), text)
 
 
@@ -62,10 +63,24 @@ def _key_as_text(item: tuple[Any, Any]) -> str:
     return str(item[0])
 
 
+def unlike(
+    one: tuple[Any, str],
+    other: tuple[Any, str],
+    volatile: tuple[str, ...] | Callable[[dict[str, Any]], Any],
+) -> list[str]:
+    """Where the values of two runs differ, each given with its thread's id.
+
+    An id that is also a word of the values must not make them differ: they are compared with and without it.
+    """
+    if plain(one[0], "", volatile) == plain(other[0], "", volatile):
+        return []
+    return list(differences(plain(*one, volatile), plain(*other, volatile)))
+
+
 def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
     """Where two plain values differ: `field: this became that`, at most one line for each field."""
     if isinstance(one, dict) and isinstance(other, dict):
-        for key in one.keys() | other.keys():
+        for key in sorted(one.keys() | other.keys()):
             path = f"{where}.{key}" if where else str(key)
             if key not in other:
                 yield f"{path}: {_short(one[key])} is missing"
