@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 
+from langgraph_parity import commands as commands_of_histories
 from langgraph_parity.rules import RULES, ParityUsageError
 
 __all__ = ["main"]
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(required=True, metavar="COMMAND")
     rules = commands.add_parser("rules", help="list the rules")
     rules.set_defaults(run=show_rules)
+    commands_of_histories.add_to(commands)
     return made
 
 

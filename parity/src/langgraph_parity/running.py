@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import uuid
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -13,7 +15,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.guard import Guard
+from langgraph_parity.history import record
 from langgraph_parity.leg import Leg
+from langgraph_parity.replay import replay
 from langgraph_parity.rules import Finding, ParityError, ParityUsageError
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
@@ -148,6 +152,16 @@ class Parity:
     async def aresume(self, run: Run | str, answers: Any = None) -> Run:
         """`resume` for asynchronous applications."""
         return await self._adrive(Leg(self, None, answers, _thread(run), None, False))
+
+    def record(self, run: Run | str, path: str | Path) -> Path:
+        """Keep the history of a thread in a file (see `langgraph_parity.history`)."""
+        return record(self, run, path)
+
+    def replay(self, path: str | Path, *, volatile: Sequence[str] = ()) -> list[Finding]:
+        """Run the target's code against a kept history; what has changed is returned, and among the findings."""
+        found = replay(path, self.target, volatile=volatile, variant=self.variant)
+        self.add(*found)
+        return found
 
     def _drive(self, leg: Leg) -> Run:
         with leg:

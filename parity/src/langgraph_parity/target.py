@@ -79,6 +79,8 @@ class Target:
     memory_limit: int = 100 * 2**20
     """Bytes by which the process may grow in one run, and in one test."""
     superstep_limit: int = 10_000
+    volatile: tuple[str, ...] = ()
+    """What may differ when a history is replayed: globs of `field`, `node.field`, `field.part`."""
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be done with."""
