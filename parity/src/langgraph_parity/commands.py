@@ -11,10 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from langgraph_parity.history import keep, read, stored_paths, tuples_of
+from langgraph_parity.history import keep, read
 from langgraph_parity.replay import replay
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.running import Parity
+from langgraph_parity.stored import stored_paths, tuples_of
 from langgraph_parity.target import Target
 
 __all__ = ["add_to", "load_target", "record_database"]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langgraph_parity.kept import from_json, to_json
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.runs import Run
+from langgraph_parity.stored import path_of, stored_paths, tuples_of, with_answers
 from langgraph_parity.writes import TASKS, node_of
 
 if TYPE_CHECKING:
     from langgraph_parity.running import Parity
 
-__all__ = ["History", "Kept", "Task", "keep", "path_of", "read", "record", "stored_paths", "tuples_of"]  # fmt: skip
+__all__ = ["History", "Kept", "Task", "keep", "read", "record"]
 
 KIND, FORMAT = "langgraph-parity history", 1
 CONTROL = {"__error__", "__scheduled__", "__interrupt__", "__resume__", "__error_source_node__"}
@@ -104,8 +104,9 @@ def record(parity: Parity, run_or_thread: Run | str, path: str | Path) -> Path:
     """Keep a thread's history in a file, from the saver of `parity` (a synchronous one)."""
     thread_id = run_or_thread if isinstance(run_or_thread, str) else run_or_thread.thread_id
     graph = parity.graph
-    paths = {w.task_id: w.path for w in parity.saver.written if w.thread_id == thread_id}
-    tuples = tuples_of(parity.saver, thread_id)
+    seen = [w for w in parity.saver.written if w.thread_id == thread_id]
+    paths = {w.task_id: w.path for w in seen}
+    tuples = with_answers(tuples_of(parity.saver, thread_id), seen)
     paths |= stored_paths(parity.saver.inner, thread_id)
     for one in tuples:
         if any(task_id not in paths for task_id, _, _ in one.pending_writes or ()) and not (
@@ -208,39 +209,6 @@ def _kept(one: dict[str, Any], values: dict[Any, Any]) -> Kept:
         call = call or any(channel == RETURN for channel, _ in writes)
         tasks[task_id] = Task(task_id, task["path"], node, call, writes)
     return Kept(namespace, one["parent"], checkpoint, one["metadata"], tasks)
-
-
-def tuples_of(saver: BaseCheckpointSaver[Any], thread_id: str) -> list[CheckpointTuple]:
-    """All checkpoints of a thread, of all graphs in it, in order of time."""
-    config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
-    tuples = sorted(saver.list(config), key=lambda one: one.checkpoint["id"])
-    if not tuples:
-        raise ParityUsageError(f"There is no thread “{thread_id}” to record.")
-    return tuples
-
-
-def stored_paths(saver: Any, thread_id: str) -> dict[str, str]:
-    """The paths of tasks, where the store is known to keep them."""
-    found: Iterator[tuple[str, str]] = iter(())
-    if isinstance(getattr(saver, "writes", None), dict):  # in memory
-        found = (
-            (task_id, path)
-            for (thread, _, _), writes in saver.writes.items()
-            if thread == thread_id
-            for task_id, _, _, path in writes.values()
-        )
-    elif hasattr(saver, "cursor") and hasattr(saver, "conn"):  # SQLite
-        with saver.cursor(transaction=False) as cursor:
-            sql = "SELECT DISTINCT task_id, task_path FROM writes WHERE thread_id = ?"
-            found = iter(cursor.execute(sql, (thread_id,)).fetchall())
-    return {task_id: path for task_id, path in found if path}
-
-
-def path_of(parts: Any) -> str:
-    """A task's path as savers are given it."""
-    if isinstance(parts, tuple | list):
-        return "~" + ", ".join(map(path_of, parts))
-    return f"{parts:010d}" if isinstance(parts, int) else str(parts)
 
 
 def _own_version() -> str:

@@ -12,9 +12,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphBubbleUp
 
 from langgraph_parity.coordinator import astream_graph, stream_graph
-from langgraph_parity.history import History, Kept, Task, path_of
+from langgraph_parity.history import History, Kept, Task
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.saver import Died, WatchedSaver
+from langgraph_parity.stored import path_of
 from langgraph_parity.target import Target
 from langgraph_parity.writes import NULL_TASK, Writes
 

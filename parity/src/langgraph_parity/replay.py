@@ -123,9 +123,12 @@ class _Replay:
     def _step(self, kept: Kept, tasks: list[Task]) -> Iterator[Finding]:
         """One superstep: the questions as they were asked, then the outcome."""
         ended = [t for t in tasks if t.finished]
-        if any(asks(t) and t.finished for t in kept.tasks.values()):
-            yield from self._questions(kept, ended, self._run(kept, asking=True))
         run = self._run(kept)
+        # Of several answers to one node a store may lack the last: then the same question comes again.
+        lacking = {t.id for t in ended if asks(t) and self._asks_again(t, run)}
+        ended = [t for t in ended if t.id not in lacking]
+        if any(asks(t) and t.finished and t.id not in lacking for t in kept.tasks.values()):
+            yield from self._questions(kept, ended, self._run(kept, asking=True))
         yield from self._questions(kept, [t for t in tasks if not t.finished], run)
         made = dict(run.made)
         pairs = [(task, made.pop(task.id, None)) for task in ended]
@@ -136,15 +139,19 @@ class _Replay:
             where = self._where(kept, task)
             if new is not None and not died(new):
                 yield from self._compare(where, kept, task, new)
+            elif task.node == "__start__":
+                continue  # the entry has a way of its own to begin
             elif run.blocked:  # what runs beside a call that was stopped is stopped too
                 for name in (name for path, name in run.blocked if task.path in path):
                     detail = f"it calls {name}, whose result is not in the record"
                     yield Finding("P702", where, detail)
             elif run.raised is not None:
                 yield Finding("P702", where, f"it raises {said(run.raised)}")
-            elif task.node != "__start__":
+            else:
                 yield Finding("P704", where, f"the checkpoint leads to {task.node}, which does not start")  # fmt: skip
-        for new in made.values() if len(ended) == len(tasks) else ():
+        for new in (
+            made.values() if len(ended) == len(tasks) else ()
+        ):  # else it is an unfinished one
             detail = f"{new.node} starts beside it"
             yield Finding("P705", f"{self.history.name} step {kept.step}", detail)
 
@@ -153,6 +160,13 @@ class _Replay:
 
     def _where(self, kept: Kept, task: Task) -> str:
         return f"{self.history.name} step {kept.step} {_within(kept, task.node)}"
+
+    def _asks_again(self, task: Task, run: OneStep) -> bool:
+        new = run.made.get(task.id)
+        if new is None or not of(new, "__interrupt__"):
+            return False
+        was, now = asked(task.of("__interrupt__")), asked(of(new, "__interrupt__"))
+        return not self._differences(task.node, "question", was, now)
 
     def _questions(self, kept: Kept, tasks: list[Task], run: OneStep) -> Iterator[Finding]:
         """The last question of each task."""
