@@ -84,9 +84,7 @@ def test_a_node_gone_where_a_session_waits_is_found(histories: Any) -> None:
         graph.edges |= {("synthesize_agenda", "approval")}
         graph.branches["approval"] = graph.branches.pop("agenda_approval")
 
-    assert found(histories[1], renamed) == {
-        ("P701", "agenda_approval", "the thread waits there")
-    }
+    assert found(histories[1], renamed) == {("P701", "agenda_approval", "the thread waits there")}
 
 
 def test_a_changed_threshold_is_found(histories: Any) -> None:

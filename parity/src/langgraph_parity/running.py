@@ -14,6 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
 from langgraph_parity.coordinator import Graph
+from langgraph_parity.explore import explore
 from langgraph_parity.guard import Guard
 from langgraph_parity.history import record
 from langgraph_parity.leg import Leg
@@ -162,6 +163,10 @@ class Parity:
         found = replay(path, self.target, volatile=volatile, variant=self.variant)
         self.add(*found)
         return found
+
+    def explore(self, input: Any = None, examples: int = 50, seed: int | None = None) -> None:
+        """Run sessions with human answers of every kind (see `langgraph_parity.explore`); needs Hypothesis."""
+        explore(self, input, examples=examples, seed=seed)
 
     def _drive(self, leg: Leg) -> Run:
         with leg:
