@@ -49,6 +49,8 @@ class Target:
 
     `input` None means: go on. `answer(question)` is where the human is; it returns None when nobody answers.
     """
+    resume: Callable[[Any, Any, Mapping[str, Any]], Iterator[Any]] | None = None
+    """`resume(app, config, {id: answer})` goes on with answers by the ids of their questions, where the application takes such."""
     begin: Callable[[Any, Any, str], Any] | None = None
     """`begin(app, input, thread_id)` creates a session, where that is apart from streaming; returns the thread's id."""
     coordinator: Callable[..., Any] | None = None
@@ -82,6 +84,8 @@ class Target:
     memory_limit: int = 100 * 2**20
     """Bytes by which the process may grow in one run, and in one test."""
     superstep_limit: int = 10_000
+    volatile: tuple[str, ...] = ()
+    """What may differ when a history is replayed: globs of `field`, `node.field`, `field.part`."""
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be done with."""
