@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
+from langgraph_parity import coverage
 from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.guard import Guard
@@ -37,6 +38,7 @@ class Parity:
         *,
         guard: Guard | None = None,
         variant: str | None = None,
+        seed: int = 0,
     ) -> None:
         if not isinstance(target, Target):
             raise ParityUsageError(
@@ -49,11 +51,14 @@ class Parity:
         self.guard = guard or Guard()
         self.saver.listeners.append(self.guard.stored)
         self.variant = variant
+        self.seed = seed
+        """What faults and exploration draw from: the option `--parity-seed`."""
         self.runs: list[Run] = []
         self.graphs: list[Graph] = []
         """The root graphs of every application built."""
         self._app: Any = None
         self._found: list[Finding] = []
+        coverage.made(self)
 
     @property
     def app(self) -> Any:
