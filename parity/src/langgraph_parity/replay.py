@@ -55,7 +55,8 @@ def replay(
     app = target.make(InMemorySaver(), variant)
     graph = target.graph_of(app)
     history = read(path, _serde(graph))
-    made = _Replay(history, target, graph, [*target.volatile, *volatile], variant)
+    known = () if callable(target.volatile) else target.volatile
+    made = _Replay(history, target, graph, [*known, *volatile], variant)
     return list(dict.fromkeys(made.findings()))
 
 

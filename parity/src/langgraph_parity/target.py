@@ -83,14 +83,13 @@ class Target:
     """State fields that must be empty when a session is done."""
     volatile: tuple[str, ...] | Callable[[dict[str, Any]], Any] = ()
     """What may differ between two runs that are the same, as timestamps do: names of fields (of dicts inside the
-    state, too), or a function of the values that returns what is compared."""
+    state, too), or a function of the values that returns what is compared. When a history is replayed, globs of `field`,
+    `node.field`, `field.part`."""
     time_limit: float = 30.0
     """Seconds for one run, and for one test."""
     memory_limit: int = 100 * 2**20
     """Bytes by which the process may grow in one run, and in one test."""
     superstep_limit: int = 10_000
-    volatile: tuple[str, ...] = ()
-    """What may differ when a history is replayed: globs of `field`, `node.field`, `field.part`."""
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be done with."""
