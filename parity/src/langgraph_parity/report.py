@@ -85,7 +85,9 @@ class Report:
         """For the terminal; `all` names everything that is missing, else a few of each kind."""
         said: list[str] = []
         for name, covered in sorted(self.coverage.targets.items()):
-            said.append(f"{name}, {many(covered.runs, 'run')} in {many(self.coverage.tests, 'test')}")
+            said.append(
+                f"{name}, {many(covered.runs, 'run')} in {many(self.coverage.tests, 'test')}"
+            )
             said += [_row(kind, covered) for kind in KINDS]
             for kind in KINDS:
                 said += _list(MISSING[kind], kind, covered.missing(kind), None if all else FEW)
