@@ -55,7 +55,13 @@ def cells(report: dict[str, Any], kind: str) -> dict[tuple[str, ...], int]:
 
 def test_a_missing_edge_is_named_and_fails_the_session(project: pytest.Pytester) -> None:
     project.makepyfile(APPROVED)
-    result = project.runpytest_inprocess(*ON, "--parity-fail-under-edges=100", "--parity-seed=7")
+    result = project.runpytest_inprocess(
+        *ON,
+        "--parity-fail-under-edges=100",
+        "--parity-fail-under-answers=50",
+        "--parity-fail-under-variants=51",
+        "--parity-seed=7",
+    )
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
@@ -70,8 +76,10 @@ def test_a_missing_edge_is_named_and_fails_the_session(project: pytest.Pytester)
             "  never answered: approval: reject",
             "  never run: lax",
             "Only 7 of 8 edges of toy were taken, fewer than 100 %; never taken: approve → outline.",
+            "Only 1 of 2 variants of toy were run, fewer than 51 %; never run: lax.",
         ]
     )
+    result.stdout.no_fnmatch_line("Only * answers *")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

@@ -37,7 +37,7 @@ def combine(options: argparse.Namespace) -> int:
             report.write(path)
     print("\n".join(report.lines(all=True)))
     least = options.fail_under_edges
-    sentence = None if least is None else report.too_few_edges(least)
+    sentence = None if least is None else report.too_few("edges", least)
     if sentence:
         print(sentence)
     return 1 if sentence else 0

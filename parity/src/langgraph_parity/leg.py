@@ -132,8 +132,9 @@ class Leg:
         for node in names:
             self._found += self.checks.update(node, update[node], self.before, values, beside)
             self._found += self.checks.projection(node, self.app, values)
-            first = self._offsets.setdefault(node, self._ran_before(node))
-            if self.saver.durable(self.run.thread_id, node, first) is False:
+            if node not in self._offsets:
+                self._offsets[node] = self._ran_before(node)
+            if self.saver.durable(self.run.thread_id, node, self._offsets[node]) is False:
                 self._found.append(Finding("P104", node))
             self._offsets[node] += 1
         self.before = values

@@ -41,6 +41,7 @@ MISSING = {
     "crashes": "crash not tried",
     "variants": "never run",
 }
+DONE = {"edges": "taken", "answers": "given", "variants": "run"}
 BEYOND = {"edges": "not declared, but taken", "answers": "answered, but no option"}
 ENDS = {START: "START", END: "END"}
 FEW = 12
@@ -106,17 +107,18 @@ class Report:
             said.append(f"Without what {', '.join(self.lost)} went through: the worker died.")
         return said
 
-    def too_few_edges(self, least: float) -> str | None:
-        """One sentence that names the missing edges, if fewer than `least` per cent were taken."""
+    def too_few(self, kind: str, least: float) -> str | None:
+        """One sentence that names what of a kind is missing, if fewer than `least` per cent were gone through."""
         if not self.coverage.targets:
-            return "No edges are known: no test ran an application with the fixture parity."
+            return f"No {kind} are known: no test ran an application with the fixture parity."
         for name, covered in sorted(self.coverage.targets.items()):
-            if covered.percent("edges") < least:
-                done, there = covered.share("edges")
-                missing = ", ".join(named("edges", cell) for cell in covered.missing("edges"))
+            if covered.percent(kind) < least:
+                done, there = covered.share(kind)
+                missing = ", ".join(named(kind, cell) for cell in covered.missing(kind))
+                gone = DONE.get(kind, "gone through")
                 return (
-                    f"Only {done} of {there} edges of {name} were taken, fewer than {least:g} %; "
-                    f"never taken: {missing}."
+                    f"Only {done} of {there} {kind} of {name} were {gone}, fewer than {least:g} %; "
+                    f"{MISSING[kind]}: {missing}."
                 )
         return None
 

@@ -21,6 +21,14 @@ MARKERS = (
 )
 
 
+HELD_TO = {
+    "edges": "edges were taken",
+    "answers": "possible answers were given",
+    "variants": "variants were run",
+}
+"""Kinds of coverage that a suite can be held to."""
+
+
 def add_options(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
     """Options of the report and the budgets."""
     group.addoption(
@@ -30,12 +38,13 @@ def add_options(parser: pytest.Parser, group: pytest.OptionGroup) -> None:
         default=[],
         help="write the coverage of the graph to PATH (.json or .html); may be given twice",
     )
-    group.addoption(
-        "--parity-fail-under-edges",
-        type=float,
-        metavar="N",
-        help="fail if fewer than N %% of the edges were taken",
-    )
+    for kind, said in HELD_TO.items():
+        group.addoption(
+            f"--parity-fail-under-{kind}",
+            type=float,
+            metavar="N",
+            help=f"fail if fewer than N %% of the {said}",
+        )
     group.addoption(
         "--parity-update-baseline",
         action="store_true",
@@ -57,7 +66,8 @@ class Suite:
                 raise pytest.UsageError(
                     f"--parity-report={path}: give a path that ends in .json or .html."
                 )
-        self.least: float | None = config.getoption("parity_fail_under_edges")
+        given = {kind: config.getoption(f"parity_fail_under_{kind}") for kind in HELD_TO}
+        self.least = {kind: least for kind, least in given.items() if least is not None}
         self.report = Report(seed=config.getoption("parity_seed"))
         self.budgets = Budgets(update=config.getoption("parity_update_baseline"))
         self.said: list[str] = []
@@ -146,16 +156,16 @@ class Suite:
         for path in self.paths:
             self.report.write(Path(path))
             self.said.append(f"wrote {path}")
-        sentence = None if self.least is None else self.report.too_few_edges(self.least)
-        if sentence:
-            self.said.append(sentence)
+        sentences = [self.report.too_few(kind, least) for kind, least in self.least.items()]
+        if any(sentences):
+            self.said += filter(None, sentences)
             if session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The coverage and what the budgets say; with -q only if something was asked for."""
         verbosity = self.config.get_verbosity()
-        asked_for = bool(self.paths) or self.least is not None
+        asked_for = bool(self.paths or self.least)
         lines = []
         if asked_for or (self.report.coverage.targets and verbosity >= 0):
             lines = self.report.lines(all=verbosity > 0)
