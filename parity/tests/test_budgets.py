@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from langchain_core.language_models import FakeListChatModel
 
-from langgraph_parity.budgets import Meter, metering
+from langgraph_parity import Parity
+from langgraph_parity.budgets import Budgets, Meter, measured, metering
 
 ON = ("-p", "langgraph_parity.plugin", "-p", "no:cacheprovider")
 APP = """
@@ -55,14 +56,20 @@ def test_turns(parity):
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """A user's folder with an application, a test with a budget, and its baseline."""
+def folder(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A user's folder with an application and a test with a budget."""
     pytester.makeini("[pytest]\naddopts = --strict-markers\npythonpath = .\n")
     pytester.makepyfile(turns=APP, test_it=TEST)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "src"))
-    result = pytester.runpytest_inprocess(*ON, "--parity-update-baseline")
-    result.stdout.fnmatch_lines(["wrote 1 of 1 baselines to */base.json"])
     return pytester
+
+
+@pytest.fixture
+def project(folder: pytest.Pytester) -> pytest.Pytester:
+    """That folder, with the test's baseline."""
+    result = folder.runpytest_inprocess(*ON, "--parity-update-baseline")
+    result.stdout.fnmatch_lines(["wrote 1 of 1 baselines to */base.json"])
+    return folder
 
 
 def baseline(project: pytest.Pytester) -> dict[str, int]:
@@ -84,27 +91,38 @@ def test_the_same_again_is_within_its_budget(project: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "rules"),
+    ("turns", "change", "rules"),
     [
-        ({"TURNS": "3"}, {"P801", "P802", "P803", "P804", "P805"}),
-        ({"CHANGE": "{'extra': True}"}, {"P802"}),
-        ({"CHANGE": "{'stored': 'yes, at length'}"}, {"P803"}),
-        ({"CHANGE": "{'repeat': 2}"}, {"P804", "P805"}),
-        ({"CHANGE": "{'prompt': 'What now, please?'}"}, {"P805"}),
+        (2, {}, set()),
+        (3, {}, {"P801", "P802", "P803", "P804", "P805"}),
+        (2, {"extra": True}, {"P802"}),
+        (2, {"stored": "yes, at length"}, {"P803"}),
+        (2, {"repeat": 2}, {"P804", "P805"}),
+        (2, {"prompt": "What now, please?"}, {"P805"}),
     ],
 )
 def test_what_grows_is_found(
-    project: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
-    environment: dict[str, str],
-    rules: set[str],
+    tmp_path: Path, turns: int, change: dict[str, Any], rules: set[str]
 ) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    result = project.runpytest_inprocess(*ON)
-    result.assert_outcomes(failed=1)
-    found = {line[:4] for line in result.outlines if line[:2] == "P8" and "test_it" in line}
-    assert found == rules
+    path = tmp_path / "base.json"
+    writing = Budgets(update=True)
+    writing.compare(path, "test", counted(2), tolerance=0, must=True)
+    writing.write()
+    found = Budgets().compare(path, "test", counted(turns, **change), tolerance=0, must=True)
+    assert {finding.rule for finding in found} == rules
+
+
+def counted(turns: int, **change: Any) -> dict[str, int]:
+    """The counters of one run of the application."""
+    names: dict[str, Any] = {}
+    exec(APP, names)
+    parity = Parity(names["application"](**change))
+    metering.meter = meter = Meter()
+    try:
+        assert parity.run({"left": turns, "said": ""}).outcome == "done"
+    finally:
+        metering.meter = None
+    return measured([parity], meter)
 
 
 def test_a_growth_says_what_was_and_what_is(
@@ -144,17 +162,18 @@ def test_a_growth_within_the_tolerance_passes(
 
 
 def test_a_failed_test_is_no_baseline(project: pytest.Pytester) -> None:
-    project.makepyfile(test_it=TEST + "    assert parity.findings == 5\n")
     was = baseline(project)
-    project.makepyfile(test_it=TEST + "    parity.run({'left': 0.5})\n    assert 0\n")
-    project.runpytest_inprocess(*ON, "--parity-update-baseline").assert_outcomes(failed=1)
+    project.makepyfile(test_it=TEST + "    parity.run({'left': 3, 'said': ''})\n")
+    project.makeconftest("def pytest_runtest_teardown(): assert 0")
+    result = project.runpytest_inprocess(*ON, "--parity-update-baseline")
+    result.assert_outcomes(passed=1, errors=1)
     assert baseline(project) == was
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda p: (p / "base.json").unlink(), "*base.json has no baseline for test_it.py::test_turns. Write it with*"),
+        (lambda p: None, "*base.json has no baseline for test_it.py::test_turns. Write it with*"),
         (lambda p: (p / "base.json").write_text("{}"), "*base.json is no baseline of the kit.*"),
         (
             lambda p: (p / "test_it.py").write_text(TEST.replace("(parity)", "()").split("    assert")[0] + "    pass"),
@@ -166,28 +185,28 @@ def test_a_failed_test_is_no_baseline(project: pytest.Pytester) -> None:
         ),
     ],
 )  # fmt: skip
-def test_bad_usage_is_one_sentence(project: pytest.Pytester, change: Any, said: str) -> None:
-    change(project.path)
-    result = project.runpytest_inprocess(*ON)
+def test_bad_usage_is_one_sentence(folder: pytest.Pytester, change: Any, said: str) -> None:
+    change(folder.path)
+    result = folder.runpytest_inprocess(*ON)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([said])
     result.stdout.no_fnmatch_line("*langgraph_parity/*.py*")
 
 
-def test_the_baseline_of_all_tests_under_workers(project: pytest.Pytester) -> None:
+def test_the_baseline_of_all_tests_under_workers(folder: pytest.Pytester) -> None:
     both = TEST.replace('@pytest.mark.parity_budget(baseline="base.json")\n', "")
     both += "def test_more(parity):\n    parity.run({'left': 5, 'said': ''})\n"
-    project.makepyfile(test_it=both)
+    folder.makepyfile(test_it=both)
     ini = ("-n", "2", "-o", "parity_baseline=all.json")
-    result = project.runpytest_subprocess(*ON, *ini)
+    result = folder.runpytest_inprocess(*ON, *ini[2:])
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         ["2 tests have no baseline: write it with --parity-update-baseline."]
     )
-    result = project.runpytest_subprocess(*ON, *ini, "--parity-update-baseline")
+    result = folder.runpytest_subprocess(*ON, *ini, "--parity-update-baseline")
     result.stdout.fnmatch_lines(["wrote 2 of 2 baselines to */all.json"])
-    project.makepyfile(test_it=both.replace("5", "6"))
-    result = project.runpytest_subprocess(*ON, *ini)
+    folder.makepyfile(test_it=both.replace("5", "6"))
+    result = folder.runpytest_subprocess(*ON, *ini)
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["test_it.py::test_more  model calls: was 5, is 6, +20.0 %"])
 

@@ -202,6 +202,7 @@ def test_answers_that_the_target_lists_and_grids_that_are_handed_in(
             return shop.target(answers={"approval": ["approve", "later"], "mood": ["good"]})
 
         def test_grids(parity):
+            assert parity.seed == 3
             parity.run({"topic": "x"}, answers={"approval": "approve"})
             coverage.fault("outline", "timeout", 1, "recovered")
             coverage.fault("outline", "timeout", 1, "failed")
@@ -209,7 +210,10 @@ def test_answers_that_the_target_lists_and_grids_that_are_handed_in(
             coverage.crash(1, "before", "outline", "same")
         """
     )
-    result = project.runpytest_inprocess(*ON, "--parity-report=report.json", "-v")
+    result = project.runpytest_inprocess(
+        *ON, "--parity-report=report.json", "--parity-seed=3", "-v"
+    )
+    result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
             "  question × answer    1 of 3     33 %",

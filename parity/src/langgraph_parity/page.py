@@ -91,8 +91,8 @@ def _list(kind: str, covered: Covered) -> str:
     if kind == "edges" and covered.shape.open:
         routers = escape(", ".join(sorted(covered.shape.open)))
         note = (
-            f"<p>Targets unknown: {routers}. What their routers never took cannot be told; "
-            "give them a path map or a Literal as return type.</p>"
+            f"<p>Targets unknown: {routers}. What their routers or error handlers never took cannot be told; "
+            "give a router a path map or a Literal as return type.</p>"
         )
     table = (
         f"<table><thead><tr>{head}<th scope=col class=number>Times<th scope=col class=state>"

@@ -97,8 +97,8 @@ class Report:
             if covered.shape.open:
                 routers = ", ".join(sorted(covered.shape.open))
                 said.append(
-                    f"  targets unknown: {routers} – what their routers never took cannot be told; give them a path map "
-                    "or a Literal as return type"
+                    f"  targets unknown: {routers} – what their routers or error handlers never took cannot be told; "
+                    "give a router a path map or a Literal as return type"
                 )
         for rule, row in sorted(self.coverage.findings.items()):
             allowed = f", {row['allowed']} of them allowed" if row["allowed"] else ""
