@@ -94,6 +94,41 @@ def test_resume_of_a_finished_session_only_says_where_the_reports_are(say, folde
     assert index.stat().st_mtime_ns == before
 
 
+def test_an_answer_asked_for_again_is_told_in_plain_words(say, folder):
+    _, out, _ = say("run", THEME, "--session", "s", "--data-dir", "data")
+    assert "the answer did not fit the form; asked again" in out
+    log = (folder / "data" / "logs" / "s.jsonl").read_text().splitlines()
+    (reason,) = {e["reason"] for e in map(json.loads, log) if e["event"] == "CallRetried"}
+    assert (detail := reason.partition("does not fit: ")[2])
+    assert detail not in out
+
+
+def test_what_was_said_last_is_told_again_on_the_way_back(say, folder):
+    config(
+        folder,
+        agents=[{"provider": "offline", "model": "scripted", "count": 2}],
+        session={"min_rounds": 2, "max_rounds": 2, "participation": "start_of_round"},
+    )
+    say("run", THEME, *TOPIC, "--session", "s")
+    terminal = Terminal(folder, "resume", "s", "--plain")
+    terminal.until("Nothing was said on this topic so far.")
+    terminal.until("Your choice")
+    terminal.press("continue\r")
+    terminal.until("round 2\r\n")
+    terminal.until("Your choice")
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.end() == 130
+    code, out, _ = say("resume", "s")
+    said = json.loads(say("show", "s", "--json")[1])
+    assert code == 3
+    told = [*said["messages"], {"content": said["round_summaries"][0]["text"]}]
+    assert len(told) == 3
+    for looked_at in (out, say("show", "s")[1]):
+        flat = " ".join(looked_at.split())
+        for text in told:
+            assert " ".join(text["content"].split())[:150] in flat
+
+
 def test_between_two_topics_every_link_in_the_reports_leads_somewhere(say, folder):
     offline = {"provider": "offline", "model": "scripted", "count": 2}
     config(folder, agents=[offline], session={"min_rounds": 1, "max_rounds": 1})

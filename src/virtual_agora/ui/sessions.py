@@ -16,10 +16,14 @@ from virtual_agora.state.demo import demo_stamp
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Heading, Palette, Prose, note
 from virtual_agora.ui.progress import PHASES, Progress
+from virtual_agora.ui.recap import so_far
 from virtual_agora.ui.status import place, totals
 from virtual_agora.ui.text import count, money, one_line, tokens
 
 __all__ = ["sessions_table", "show_session", "steps_table"]
+
+RECALLED = 200
+"""Characters of each statement of the round under way that are shown."""
 
 _STATUS = {"complete": "green", "waiting": "magenta", "interrupted": "yellow", "unreadable": "red"}
 _QUESTIONS = {
@@ -77,6 +81,7 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
     progress = Progress()
     progress.recall(state)
     progress.round = info.round
+    palette = Palette()
     session_id = one_line(state.get("session_id", ""))
     yield Heading(f"Session {session_id}")
     yield Prose(one_line(state.get("main_topic", "")) or "The theme is still open.", style="bold")
@@ -87,9 +92,10 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
         yield note(place(progress), "")
     yield from _part(
         "The assembly",
-        [draw.panel(state.get("agents", ()), Palette())] if state.get("agents") else [],
+        [draw.panel(state.get("agents", ()), palette)] if state.get("agents") else [],
     )
     yield from _part("The agenda", list(_agenda(state, info.round)))
+    yield from so_far(state, palette, RECALLED)
     yield from _part("Votes", list(_votes(state.get("vote_history", ()))))
     notices = [
         Prose(notice["text"], lead="! ", style="yellow") for notice in state.get("notices", ())
