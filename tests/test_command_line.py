@@ -207,6 +207,20 @@ def test_provider_puts_another_panel_on_the_rules_of_the_configuration(say, fold
     assert max(m["round"] for m in json.loads(out)["messages"]) == 1
 
 
+def test_a_provider_that_is_none_on_the_command_line(say):
+    code, _, err = say("run", THEME, "--provider", "nope")
+    assert code == 2
+    assert "There is no provider “nope”.\nChoose one of openai, anthropic, google, grok," in err
+
+
+def test_a_session_for_programs_says_where_it_stands(say):
+    say("run", THEME, "--session", "s")
+    assert json.loads(say("show", "s", "--json")[1])["standing"] == "waiting"
+    say("resume", "s", "--yes")
+    data = json.loads(say("show", "s", "--json")[1])
+    assert (data["standing"], data["status"]) == ("complete", "complete")
+
+
 def test_context_is_read_and_its_size_is_said(say, folder):
     (folder / "notes").mkdir()
     (folder / "notes" / "a.md").write_text("The buses are empty at noon. " * 40)
@@ -241,7 +255,14 @@ def test_own_prompts_replace_the_packaged_ones(say, folder):
         ("agents:\n- {provider: openai, model: x, count: 2, personna: y}\n", "persona"),
         ("agents:\n- {provider: openai, model: x, count: two}\n", "count"),
         ("agents:\n- {provider: openai, model: x}\n", "2 to 20 participants"),
-        ("agents:\n- {provider: opnai, model: x, count: 2}\n", "openai"),
+        (
+            "agents:\n- {provider: openai, model: x, count: 2}\n- {model: x, provider: opnai}\n",
+            "config.yml, line 3: there is no provider “opnai”.\nDid you mean “openai”?",
+        ),
+        (
+            "agents:\n- {provider: openai, model: x, count: 2}\nmoderator:\n  provider: me\n  model: x",
+            "config.yml, line 4: there is no provider “me”.",
+        ),
         ("agents:\n- {provider: openai, model: x, count: 2}\nprompts: nowhere\n", "OPENAI_API_KEY"),
     ],
 )

@@ -101,6 +101,18 @@ def test_a_session_shows_what_was_said_in_the_round_under_way() -> None:
     assert text.count("Buses are slow.") < 15
 
 
+def test_a_ballot_shows_its_result() -> None:
+    rankings = [[*TOPICS], [TOPICS[0], TOPICS[2], TOPICS[1]], []]
+    cast = [{**vote("agenda", "x", ""), "choice": ranking} for ranking in rankings]
+    text = drawn(
+        show_session(
+            {**STATE, "vote_history": cast, "tally": {"rule": "borda"}}, info("otter", "complete")
+        )
+    )
+    assert "  Agenda: 2 ballots, 1 abstained\n    1. Who pays for it\n    2. " in text
+    assert "    2. What it does to traffic = Who rides at night\n" in text
+
+
 def test_a_complete_session_has_nothing_to_go_on_with() -> None:
     text = drawn(
         show_session(
