@@ -208,6 +208,8 @@ def test_a_text_that_is_broken_off_is_left_to_be_copied() -> None:
 
 def test_a_line_says_how_it_is_sent_and_left() -> None:
     assert "Enter to send · Esc to go back" in written(AGENDA, "r" + ENTER)
+    flat = " ".join(written(FAILURE, "m" + CTRL_C).split())
+    assert "as before) Enter to send · Esc to go back" in flat  # nothing is cut off
     text = written(THEME, "B" + CTRL_C)
     assert "Enter to send" in text
     assert "Esc" not in text
@@ -224,8 +226,10 @@ def test_whoever_replaces_a_model_is_told_for_whom_and_what_there_is() -> None:
 
     console = plain_console(file := StringIO())
     ask(question, console=console, reader=Lines(console, read))
-    asked = "Ada and Bruno will speak through which provider? (empty: openai, as before): "
-    assert prompts[1:3] == [asked, asked]
+    first, second = prompts[1:3]
+    assert first.startswith("Ada and Bruno will speak through which provider: openai, anthropic, ")
+    assert first.endswith(" or offline? (empty: openai, as before): ")
+    assert second == first
     assert "There is no provider “opnai”. Did you mean “openai”?" in file.getvalue()
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from virtual_agora.cleaning import clean
 from virtual_agora.errors import ConfigurationError, InvalidAnswerError
 from virtual_agora.hitl import Answerer, Question, check_answer
-from virtual_agora.providers.vendors import check_provider
+from virtual_agora.providers.vendors import VENDORS, check_provider
 from virtual_agora.ui import LiveView, PlainView, make_console
 from virtual_agora.ui.keyboard import Keyboard
 from virtual_agora.ui.lines import Lines
@@ -159,10 +159,12 @@ def _model(question: Question, reader: Reader) -> Answer | None:
     who = one_line(f"{', '.join(others)} and {last}" if others else last)
     failing = {failure["provider"] for failure in failures}
     as_before = failing.pop() if len(failing) == 1 else ""
+    *names, offline = VENDORS
+    known = f"which provider: {', '.join(names)} or {offline}?"
     kept = f" (empty: {as_before}, as before)" if as_before else ""
     filled: Answer = {"action": "replace_model"}
     for key, label, check in (
-        ("provider", f"{who} will speak through which provider?{kept}", _unknown(as_before)),
+        ("provider", f"{who} will speak through {known}{kept}", _unknown(as_before)),
         ("model", "Model", _missing),
         ("base_url", "Base URL (empty: the provider's own)", None),
     ):

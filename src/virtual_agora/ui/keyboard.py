@@ -15,16 +15,17 @@ from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout
 from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import ValidationError, Validator
 from prompt_toolkit.widgets import Label, RadioList
+from rich.cells import cell_len
 
 from virtual_agora.cleaning import clean
 from virtual_agora.ui.agenda_editor import AgendaEditor
 from virtual_agora.ui.keys import break_off, leave, wait_for_escape
-from virtual_agora.ui.text import one_line
+from virtual_agora.ui.text import one_line, wrap
 
 __all__ = ["Keyboard"]
 
-_LINE_HINT = "  Enter to send · Esc to go back"
-_ONLY_HINT = "  Enter to send"
+_LINE_HINT = "Enter to send · Esc to go back"
+_ONLY_HINT = "Enter to send"
 _TEXT_HINT = "Alt+Enter or Ctrl-D sends · Enter: a new line · Esc: back"
 _STYLE = Style.from_dict(
     {
@@ -130,7 +131,7 @@ class Keyboard:
 
         hint = "" if multiline else _LINE_HINT if back else _ONLY_HINT
         session: PromptSession[Any] = PromptSession(
-            [("bold", f"\n{one_line(label)}"), ("class:hint", hint), ("", "\n")],
+            _heading(one_line(label), hint),
             multiline=multiline,
             key_bindings=bindings,
             bottom_toolbar=_TEXT_HINT if multiline else None,
@@ -151,6 +152,15 @@ class Keyboard:
             return None
         self._drafts[label] = typed
         return str(typed)
+
+
+def _heading(label: str, hint: str) -> StyleAndTextTuples:
+    """What stands above the field, broken into lines: the terminal would cut them off."""
+    width = get_app_session().output.get_size().columns - 1
+    lines = [line.rstrip() for line in wrap(label, width)]
+    gap = "  " if cell_len(f"{lines[-1]}  {hint}") <= width else "\n"
+    title = "\n".join(lines)
+    return [("bold", f"\n{title}"), ("class:hint", f"{gap}{hint}" if hint else ""), ("", "\n")]
 
 
 class _Checked(Validator):
