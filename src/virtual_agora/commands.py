@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -36,7 +37,7 @@ from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
-from virtual_agora.providers.vendors import check_provider, require_key
+from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
 from virtual_agora.reports import session_json
 from virtual_agora.state.checkpoints import DATABASE
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
@@ -102,7 +103,11 @@ def show(chosen: Namespace) -> int:
             return Exit.DONE
         state = agora.snapshot(chosen.session)
         if chosen.json:
-            sys.stdout.write(session_json(state))
+            whole = {
+                "standing": agora.info(chosen.session).status,
+                **json.loads(session_json(state)),
+            }
+            sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
             return Exit.DONE
         make_console().print(show_session(state, agora.info(chosen.session)))
     return Exit.DONE
@@ -150,10 +155,13 @@ def init(chosen: Namespace) -> int:
 
 def _configuration(chosen: Namespace) -> tuple[Config, str]:
     """The configuration to use, and a sentence on where it comes from."""
-    config = load_config(chosen.config)
+    config = load_config(chosen.config, check_provider)
     provider = getattr(chosen, "provider", None)
     if provider is not None:
-        vendor = check_provider(provider)
+        try:
+            vendor = check_provider(provider)
+        except ConfigurationError as error:
+            raise UsageError(error.message, hint=f"Choose one of {', '.join(VENDORS)}.") from None
         if not vendor.default_model:
             raise ConfigurationError(
                 f"The provider {vendor.name} needs to know which model.",

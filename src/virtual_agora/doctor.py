@@ -217,9 +217,20 @@ def _call(agent: AgentConfig) -> Check:
             seed=0,
         ).complete()
     except VirtualAgoraError as error:
-        hint = error.hint or "Check the model's name, and your account with the provider."
+        if _was_unreached(error):
+            hint = "Check the network and the proxy (HTTPS_PROXY)"
+            hint += f", and the base_url {agent.base_url}." if agent.base_url else "."
+        else:
+            hint = error.hint or "Check the model's name, and your account with the provider."
         return Check(name, False, redact(error.message), hint)
     return Check(name, True, f"It answered in {result['seconds']:.1f} s.")
+
+
+def _was_unreached(error: BaseException | None) -> bool:
+    """Whether it came to no answer at all: one of those that led to the error is of the connection."""
+    while error is not None and not isinstance(error, httpx.TransportError | ConnectionError):
+        error = error.__context__
+    return error is not None
 
 
 def _folder(name: str, folder: Path) -> Check:
