@@ -472,13 +472,16 @@ def started(*words, stdout):
     return subprocess.Popen([*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_reader_that_leaves_ends_the_run_saved(say, folder, monkeypatch):
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_reader_that_leaves_ends_the_run_saved(say, folder, monkeypatch, interrupted):
     monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0.05")
     words = ("run", THEME, *TOPIC, "--yes", "--session", "s", "--data-dir", "data")
     with started(*words, stdout=subprocess.PIPE) as command:
         while "Celia" not in command.stdout.readline():
             pass
         command.stdout.close()
+        if interrupted:  # Ctrl-C reaches the reader first
+            command.send_signal(signal.SIGINT)
         assert command.wait(60) == 130
         complaint = command.stderr.read()
     assert complaint.splitlines() == [

@@ -32,7 +32,7 @@ from virtual_agora.errors import (
     StorageError,
     UsageError,
 )
-from virtual_agora.events import Event, Stopping
+from virtual_agora.events import Event, Listener, Stopping
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.prompts import Prompts
@@ -228,7 +228,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     console: Console = view.console
     view.recall(agora.snapshot(session_id))
     try:
-        with view, _interruptible(view, control, stopped):
+        with view, _interruptible(tell, console, control, stopped):
             leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):
         if unread:
@@ -256,17 +256,19 @@ def discard_output() -> None:
 
 
 @contextmanager
-def _interruptible(view: View, control: RunControl, stopped: str) -> Iterator[None]:
+def _interruptible(
+    tell: Listener, console: Console, control: RunControl, stopped: str
+) -> Iterator[None]:
     """The first Ctrl-C ends the run after the calls in flight, the second at once; nothing answered is lost."""
 
     def first(*_: object) -> None:
         signal.signal(signal.SIGINT, second)
         control.request_drain("interrupted")
-        view(Stopping())
+        tell(Stopping())
 
     def second(*_: object) -> None:
         # Whatever was interrupted may hold the view's lock, so this goes to the terminal directly.
-        cursor = "\x1b[?25h" if view.console.is_terminal else ""
+        cursor = "\x1b[?25h" if console.is_terminal else ""
         os.write(sys.stdout.fileno(), f"{cursor}\n{stopped}\n".encode())
         # Threads that wait for a model cannot be ended; what they would bring is asked for again.
         os._exit(Exit.INTERRUPTED)

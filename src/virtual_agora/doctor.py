@@ -25,6 +25,7 @@ from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRe
 from virtual_agora.providers.create import require_extra
 from virtual_agora.providers.vendors import Vendor, check_provider, redact, require_key
 from virtual_agora.state.checkpoints import DATABASE, storage_errors
+from virtual_agora.state.demo import demo_stamp
 
 __all__ = ["Check", "checks"]
 
@@ -97,7 +98,7 @@ def _panel(config: Config) -> Check:
         f"{models.total()} participants ({seats}); {rules.min_rounds} to {rules.max_rounds} rounds "
         f"a topic, {rules.voting_rule} for the agenda, {rules.conclude} to close a topic."
     )
-    if len(models) == 1 and not config.is_demo():
+    if len(models) == 1 and not demo_stamp({"config": config.model_dump()}):
         return Check(
             "panel",
             None,
