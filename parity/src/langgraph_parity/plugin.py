@@ -25,6 +25,8 @@ from langgraph_parity.target import Target, active
 # Fixtures are found by pytest as names of this module.
 __all__ = ["effects", "forward_clock", "real_files", "scripted_model", "wire"]
 
+pytest_plugins = ["langgraph_parity.marks"]
+
 GUARD = pytest.StashKey[Guard]()
 PARITY = pytest.StashKey[Parity]()
 

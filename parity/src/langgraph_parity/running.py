@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -14,10 +14,14 @@ from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_c
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.guard import Guard
 from langgraph_parity.leg import Leg
+from langgraph_parity.performing import Performer, aperform, perform
 from langgraph_parity.rules import Finding, ParityError, ParityUsageError
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
 from langgraph_parity.target import Target
+
+if TYPE_CHECKING:
+    from langgraph_parity.grid import Grid
 
 __all__ = ["Parity", "Run", "run"]
 
@@ -45,10 +49,13 @@ class Parity:
             )
         self.target = target
         inner = saver if saver is not None else InMemorySaver()
-        self.saver = inner if type(inner) is WatchedSaver else WatchedSaver(inner)
+        watched = issubclass(type(inner), WatchedSaver)  # isinstance would ask the saver inside
+        self.saver: WatchedSaver = inner if watched else WatchedSaver(inner)  # type: ignore[assignment]
         self.guard = guard or Guard()
         self.saver.listeners.append(self.guard.stored)
         self.variant = variant
+        self.performer: Performer | None = None
+        """Performs `run` and `arun` in a way of its own: as a crash grid, or with a fault."""
         self.runs: list[Run] = []
         self.graphs: list[Graph] = []
         """The root graphs of every application built."""
@@ -127,7 +134,10 @@ class Parity:
         `answers`: question type -> answer or list of answers, a function of the question, a Human, or None (then
         `mock_user_input` and the target's default answer). `limit`: supersteps, instead of the target's.
         """
-        return self._drive(Leg(self, input, answers, thread_id or str(uuid.uuid4()), limit, True))
+        thread_id = thread_id or str(uuid.uuid4())
+        if self.performer is not None:
+            return perform(self.performer(self, input, answers, thread_id, limit))
+        return self._drive(Leg(self, input, answers, thread_id, limit, True))
 
     def resume(self, run: Run | str, answers: Any = None) -> Run:
         """Go on with a thread in a new application over the same saver."""
@@ -142,12 +152,26 @@ class Parity:
         limit: int | None = None,
     ) -> Run:
         """`run` for asynchronous applications."""
-        leg = Leg(self, input, answers, thread_id or str(uuid.uuid4()), limit, True)
-        return await self._adrive(leg)
+        thread_id = thread_id or str(uuid.uuid4())
+        if self.performer is not None:
+            return await aperform(self.performer(self, input, answers, thread_id, limit))
+        return await self._adrive(Leg(self, input, answers, thread_id, limit, True))
 
     async def aresume(self, run: Run | str, answers: Any = None) -> Run:
         """`resume` for asynchronous applications."""
         return await self._adrive(Leg(self, None, answers, _thread(run), None, False))
+
+    def crash_grid(self, input: Any = None, **options: Any) -> Grid:
+        """Die before and after every checkpoint write of a run, and go on: see `crashes.crash_grid`."""
+        from langgraph_parity.crashes import crash_grid
+
+        return crash_grid(self, input, **options)
+
+    async def acrash_grid(self, input: Any = None, **options: Any) -> Grid:
+        """`crash_grid` for asynchronous applications."""
+        from langgraph_parity.crashes import acrash_grid
+
+        return await acrash_grid(self, input, **options)
 
     def _drive(self, leg: Leg) -> Run:
         with leg:

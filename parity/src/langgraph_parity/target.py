@@ -74,6 +74,9 @@ class Target:
     """Dotted names of the application that a test may replace; `*` stands for anything."""
     error_fields: tuple[str, ...] = ("last_error",)
     """State fields that must be empty when a session is done."""
+    volatile: tuple[str, ...] | Callable[[dict[str, Any]], Any] = ()
+    """What may differ between two runs that are the same, as timestamps do: names of fields (of dicts inside the
+    state, too), or a function of the values that returns what is compared."""
     time_limit: float = 30.0
     """Seconds for one run, and for one test."""
     memory_limit: int = 100 * 2**20

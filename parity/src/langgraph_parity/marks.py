@@ -1,0 +1,144 @@
+"""The markers `parity_crash` and `parity_faults`: they turn `parity.run(...)` in a test into what they say."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from langgraph_parity.cases import Case, cases
+from langgraph_parity.crashes import chosen, crash_steps
+from langgraph_parity.faults import NotStruck, fault_steps
+from langgraph_parity.grid import Grid
+from langgraph_parity.performing import Steps
+from langgraph_parity.rules import ParityUsageError
+from langgraph_parity.running import Parity
+from langgraph_parity.runs import Run
+from langgraph_parity.target import Target
+
+__all__: list[str] = []
+
+MARKERS = (
+    "parity_crash(every=1, limit=None, seed=None, effects='effects', calls='calls'): each parity.run of the test is "
+    "done again, dying before and after every checkpoint write; effects and calls name fixtures that count them",
+    "parity_faults(nodes='*', errors=('exception', 'timeout'), calls=(1,), limit=None, seed=None, target=None): "
+    "the test runs once for each node, fault and execution of the node",
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Markers of the kit."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each case of `parity_faults`."""
+    marker = metafunc.definition.get_closest_marker("parity_faults")
+    if marker is None:
+        return
+    if "parity" not in metafunc.fixturenames:
+        raise pytest.UsageError(
+            f"{metafunc.definition.nodeid}: parity_faults needs the fixture parity."
+        )
+    given = {"nodes": "*", **marker.kwargs, **dict(zip(("nodes", "errors", "calls"), marker.args, strict=False))}  # fmt: skip
+    target = given.pop("target", None)
+    nodes = [given["nodes"]] if isinstance(given["nodes"], str) else given["nodes"]
+    if target is None and any(set("*?[") & set(name) for name in nodes):
+        target = _target(metafunc)
+    seed = given.pop("seed", None)
+    given["seed"] = metafunc.config.getoption("--parity-seed") if seed is None else seed
+    try:
+        made = cases(target, **given)
+    except (ParityUsageError, TypeError) as error:
+        raise pytest.UsageError(f"{metafunc.definition.nodeid}: {error}") from error
+    metafunc.fixturenames.append("parity_fault")
+    metafunc.parametrize("parity_fault", made, ids=map(str, made), indirect=True)
+
+
+@pytest.fixture
+def parity_fault(request: pytest.FixtureRequest) -> Case:
+    """The case of `parity_faults` that this test runs."""
+    case: Case = request.param
+    return case
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Perform the runs of the test as its marker says; say how to do a failure again."""
+    parity = getattr(item, "funcargs", {}).get("parity")
+    if not isinstance(parity, Parity):
+        return (yield)
+    grids: list[Grid] = []
+    crash = item.get_closest_marker("parity_crash")
+    case = getattr(getattr(item, "callspec", None), "params", {}).get("parity_fault")
+    if isinstance(case, Case):
+        parity.performer = functools.partial(_faulty, case)
+    elif crash is not None:
+        parity.performer = functools.partial(_as_grid, item, grids, dict(crash.kwargs))
+    try:
+        return (yield)
+    except BaseException as error:
+        for grid in grids:
+            item.add_report_section("call", "parity crash grid", str(grid))
+        if (crash or case) and not isinstance(error, pytest.skip.Exception):
+            seed = item.config.getoption("--parity-seed")
+            line = f"pytest '{item.nodeid}' --parity-seed={seed}"
+            item.add_report_section("call", "parity: to do it again", line)
+        raise
+    finally:
+        parity.performer = None
+
+
+def _as_grid(
+    item: Any, grids: list[Grid], options: dict[str, Any],
+    parity: Parity, input: Any, answers: Any, thread_id: str, limit: int | None,
+) -> Steps[Run]:  # fmt: skip
+    """`parity.run` as a crash grid; the test sees the run without a crash."""
+    records = {name: item.funcargs.get(options.pop(name, name)) for name in ("effects", "calls")}
+    if options.get("seed") is None:
+        options["seed"] = item.config.getoption("--parity-seed")
+    grid = yield from crash_steps(
+        parity, input, answers=answers, points=chosen(**options), thread_id=thread_id, limit=limit, **records
+    )  # fmt: skip
+    grids.append(grid)
+    parity.add(*grid.findings)
+    return grid.run
+
+
+def _faulty(
+    case: Case, parity: Parity, input: Any, answers: Any, thread_id: str, limit: int | None
+) -> Steps[Run]:
+    """`parity.run` with a fault, and on without it."""
+    try:
+        return (yield from fault_steps(parity, input, answers, thread_id, limit, case))
+    except NotStruck as error:
+        pytest.skip(str(error))
+
+
+def _target(metafunc: pytest.Metafunc) -> Target:
+    """The application under test, at a time when no fixture runs yet."""
+    fixtures = metafunc._arg2fixturedefs.get("parity_target", ())
+    function = fixtures[-1].func if fixtures else None
+    path = str(metafunc.config.getini("parity_target"))
+    if function is not None and function.__module__ != "langgraph_parity.plugin":
+        asked = [n for n in inspect.signature(function).parameters if n != "self"]
+        if not asked:
+            made = function(metafunc.cls()) if _method(function) else function()
+            return cast("Target", next(made) if inspect.isgenerator(made) else made)
+    if not path:
+        raise pytest.UsageError(
+            f"{metafunc.definition.nodeid}: the names of the nodes are needed before fixtures run, and parity_target "
+            "asks for other fixtures. Give parity_faults(nodes=[...]) without wildcards, or target=..., or set the "
+            "ini option parity_target = module:attribute."
+        )
+    module, _, attribute = path.partition(":")
+    return cast("Target", getattr(importlib.import_module(module), attribute))
+
+
+def _method(function: Any) -> bool:
+    return "self" in inspect.signature(function).parameters
