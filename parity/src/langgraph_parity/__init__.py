@@ -2,7 +2,9 @@
 
 from langgraph_parity.checks import validate_state_consistency
 from langgraph_parity.coordinator import astream_graph, stream_graph
+from langgraph_parity.history import record
 from langgraph_parity.human import Human, Question, mock_user_input, patched_interrupt
+from langgraph_parity.replay import replay
 from langgraph_parity.rules import RULES, Finding, ParityError, ParityUsageError, Rule
 from langgraph_parity.running import Parity, Run, run
 from langgraph_parity.saver import Died, WatchedSaver
@@ -24,6 +26,8 @@ __all__ = [
     "astream_graph",
     "mock_user_input",
     "patched_interrupt",
+    "record",
+    "replay",
     "run",
     "stream_graph",
     "validate_state_consistency",

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 
+from langgraph_parity import commands as commands_of_histories
 from langgraph_parity import lint
 from langgraph_parity.rules import RULES, ParityUsageError
 
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     linting = commands.add_parser("lint", help="find what keeps tests off the path of production")
     lint.add_arguments(linting)
     linting.set_defaults(run=lint.main)
+    commands_of_histories.add_to(commands)
     return made
 
 

@@ -108,6 +108,7 @@ class Guard:
         """What is wrong, of what belongs to the target: `graphs`, and any built like them."""
         package = target.package or _package(target, graphs)
         through = code_of(target.coordinator or target.entry)
+        through |= code_of(target.resume) if target.resume else frozenset()
         has_one = target.coordinator is not None or target.entry is not stream_graph
         for call in self.calls:
             if not _belongs(call.graph, target, graphs):

@@ -38,6 +38,7 @@ P304 | unused-answer          | an answer was prepared for a question that was n
 P305 | missing-answer         | a question was asked that nobody answered | Give an answer for its type, or a default_answer in the Target
 P306 | effect-repeated-on-ask | an effect before interrupt() happens again when the node is resumed | Ask first, or put the effect into a @task or a node of its own
 P307 | answer-lost            | a question was asked again although its answer had been given | Resume by id: Command(resume={interrupt.id: answer})
+P308 | wrong-answer           | an answer that the question does not offer was accepted, or changed the state | Check answers before resuming, and ask again
 P401 | unclean-crash          | a fault left the state invalid | Return an update only when all of it is known; let the step fail otherwise
 P402 | not-resumable          | the session cannot be resumed after a fault | Keep the failing step's error out of the state, and resume with stream(None, config)
 P403 | fault-swallowed        | a fault was swallowed: the run says done, and a value is missing | Let the error pass, or record that the value is missing

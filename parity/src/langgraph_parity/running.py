@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import uuid
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
@@ -12,9 +14,12 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
 from langgraph_parity.coordinator import Graph
+from langgraph_parity.explore import explore
 from langgraph_parity.guard import Guard
+from langgraph_parity.history import record
 from langgraph_parity.leg import Leg
 from langgraph_parity.performing import Performer, aperform, perform
+from langgraph_parity.replay import replay
 from langgraph_parity.rules import Finding, ParityError, ParityUsageError
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
@@ -172,6 +177,20 @@ class Parity:
         from langgraph_parity.crashes import acrash_grid
 
         return await acrash_grid(self, input, **options)
+
+    def record(self, run: Run | str, path: str | Path) -> Path:
+        """Keep the history of a thread in a file (see `langgraph_parity.history`)."""
+        return record(self, run, path)
+
+    def replay(self, path: str | Path, *, volatile: Sequence[str] = ()) -> list[Finding]:
+        """Run the target's code against a kept history; what has changed is returned, and among the findings."""
+        found = replay(path, self.target, volatile=volatile, variant=self.variant)
+        self.add(*found)
+        return found
+
+    def explore(self, input: Any = None, examples: int = 50, seed: int | None = None) -> None:
+        """Run sessions with human answers of every kind (see `langgraph_parity.explore`); needs Hypothesis."""
+        explore(self, input, examples=examples, seed=seed)
 
     def _drive(self, leg: Leg) -> Run:
         with leg:

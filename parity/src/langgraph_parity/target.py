@@ -49,6 +49,8 @@ class Target:
 
     `input` None means: go on. `answer(question)` is where the human is; it returns None when nobody answers.
     """
+    resume: Callable[[Any, Any, Mapping[str, Any]], Iterator[Any]] | None = None
+    """`resume(app, config, {id: answer})` goes on with answers by the ids of their questions, where the application takes such."""
     begin: Callable[[Any, Any, str], Any] | None = None
     """`begin(app, input, thread_id)` creates a session, where that is apart from streaming; returns the thread's id."""
     coordinator: Callable[..., Any] | None = None
@@ -76,7 +78,8 @@ class Target:
     """State fields that must be empty when a session is done."""
     volatile: tuple[str, ...] | Callable[[dict[str, Any]], Any] = ()
     """What may differ between two runs that are the same, as timestamps do: names of fields (of dicts inside the
-    state, too), or a function of the values that returns what is compared."""
+    state, too), or a function of the values that returns what is compared. A replay reads the names as globs of
+    `field`, `node.field`, `field.part`, and does not call a function."""
     time_limit: float = 30.0
     """Seconds for one run, and for one test."""
     memory_limit: int = 100 * 2**20
