@@ -7,9 +7,11 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from langgraph_parity import commands as commands_of_histories
 from langgraph_parity import lint
+from langgraph_parity.report import read
 from langgraph_parity.rules import RULES, ParityUsageError
 
 __all__ = ["main"]
@@ -27,6 +29,20 @@ def show_rules(options: argparse.Namespace) -> int:
     return 0
 
 
+def combine(options: argparse.Namespace) -> int:
+    """Combine reports of several runs; 1 if edges are missing that must not be."""
+    report = read(options.parts)
+    for path in (options.out, options.html):
+        if path:
+            report.write(path)
+    print("\n".join(report.lines(all=True)))
+    least = options.fail_under_edges
+    sentence = None if least is None else report.too_few_edges(least)
+    if sentence:
+        print(sentence)
+    return 1 if sentence else 0
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; each subcommand sets `run`."""
     made = argparse.ArgumentParser(
@@ -39,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
     lint.add_arguments(linting)
     linting.set_defaults(run=lint.main)
     commands_of_histories.add_to(commands)
+    parts = commands.add_parser("combine", help="combine the coverage of several runs")
+    parts.add_argument("parts", nargs="+", type=Path, metavar="PART", help="a report.json")
+    parts.add_argument("--out", type=Path, metavar="PATH", help="write it as JSON")
+    parts.add_argument("--html", type=Path, metavar="PATH", help="write it as HTML")
+    parts.add_argument("--fail-under-edges", type=float, metavar="N", help="1 if fewer than N %% of the edges were taken")  # fmt: skip
+    parts.set_defaults(run=combine)
     return made
 
 

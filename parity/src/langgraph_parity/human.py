@@ -10,7 +10,7 @@ from typing import Any
 
 from langgraph.config import get_config
 
-from langgraph_parity import rules
+from langgraph_parity import coverage, rules
 from langgraph_parity.rules import Finding, ParityError, ParityUsageError
 from langgraph_parity.target import active, question_type
 
@@ -140,6 +140,7 @@ def ask(question: Question, answers: Answers | None, default: Callable[[Any], An
         if answers is not None and question.type in answers.lists:
             raise Unanswered(question)
     question.answer = None if answer is NOBODY else answer
+    coverage.asked(question.type, question.value, question.answer)
     return answer
 
 

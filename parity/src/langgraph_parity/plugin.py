@@ -14,7 +14,7 @@ import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
-from langgraph_parity import rules
+from langgraph_parity import rules, suite
 from langgraph_parity.checks import SessionChecks
 from langgraph_parity.guard import Guard
 from langgraph_parity.outside import effects, forward_clock, real_files, scripted_model, wire
@@ -43,19 +43,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--parity-seed", type=int, default=0, metavar="N", help="seed of faults and exploration"
     )
-    group.addoption(
-        "--parity-report",
-        metavar="PATH",
-        help="write the coverage of the graph to PATH (.json or .html)",
-    )
-    group.addoption("--parity-fail-under-edges", type=float, metavar="N", help="fail if fewer than N %% of the edges were taken")  # fmt: skip
+    suite.add_options(parser, group)
     parser.addini("parity_target", "the application under test, as module:attribute")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Markers of the kit."""
-    for marker in MARKERS:
+    """Markers of the kit, and what it does for the whole suite."""
+    for marker in (*MARKERS, *suite.MARKERS):
         config.addinivalue_line("markers", marker)
+    config.pluginmanager.register(suite.Suite(config), "parity-suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -116,6 +112,7 @@ def parity(
             parity_saver,
             guard=request.node.stash.get(GUARD, None),
             variant=marker.args[0] if marker else None,
+            seed=request.config.getoption("parity_seed"),
         )
     except ParityUsageError as error:
         _stop(str(error))

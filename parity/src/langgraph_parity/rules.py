@@ -61,7 +61,7 @@ P703 | key-gone               | a state key that recorded sessions hold was rena
 P704 | branch-dropped         | a branch that was recorded is not taken | Restore the edge, or record again if the change is meant
 P705 | branch-added           | a branch is taken that was not recorded | Record again if the change is meant
 P801 | budget-supersteps      | the run takes more supersteps than its baseline | Find what was added, or accept the new baseline
-P802 | budget-writes          | the run writes more checkpoints than its baseline | Find what was added, or accept the new baseline
+P802 | budget-writes          | the run writes to the checkpointer more often than its baseline | Find what was added, or accept the new baseline
 P803 | budget-bytes           | the run stores more bytes than its baseline | Keep growing data out of fields that are stored whole, or accept the new baseline
 P804 | budget-calls           | the run makes more model calls than its baseline | Find what was added, or accept the new baseline
 P805 | budget-prompt          | prompts are larger than their baseline | Find what was added, or accept the new baseline

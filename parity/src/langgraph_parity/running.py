@@ -12,6 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
+from langgraph_parity import coverage
 from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.explore import explore
@@ -46,6 +47,7 @@ class Parity:
         *,
         guard: Guard | None = None,
         variant: str | None = None,
+        seed: int = 0,
     ) -> None:
         if not isinstance(target, Target):
             raise ParityUsageError(
@@ -61,11 +63,14 @@ class Parity:
         self.variant = variant
         self.performer: Performer | None = None
         """Performs `run` and `arun` in a way of its own: as a crash grid, or with a fault."""
+        self.seed = seed
+        """What faults and exploration draw from: the option `--parity-seed`."""
         self.runs: list[Run] = []
         self.graphs: list[Graph] = []
         """The root graphs of every application built."""
         self._app: Any = None
         self._found: list[Finding] = []
+        coverage.made(self)
 
     @property
     def app(self) -> Any:

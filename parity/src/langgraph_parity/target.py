@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,11 @@ class Target:
     """Field -> `append`, `merge`, `sum` or `any`, for fields whose channel does not say it."""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Named configurations, handed to `build` as keyword arguments."""
+    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Question type -> the answers a suite should give, for questions whose payload lists none in `options`, or others."""
+    calls: Callable[[Mapping[str, Any]], Mapping[str, int]] | None = None
+    """The application's own counter, for models that are not LangChain's: a thread's values -> `model_calls`,
+    `prompt_chars`, `longest_prompt`."""
     package: str | None = None
     """The application's top-level package. Default: that of the state's schema."""
     seams: tuple[str, ...] = ()
