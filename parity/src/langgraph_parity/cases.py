@@ -74,13 +74,13 @@ def cases(
         names = [name for name in known if any(fnmatch.fnmatch(name, p) for p in patterns)]
         if not names:
             raise ParityUsageError(
-                f"parity_faults: no node is called {', '.join(patterns)}. {target.name} has {', '.join(known)}."
+                f"no node is called {', '.join(patterns)}. {target.name} has {', '.join(known)}."
             )
     for fault in errors:
         raising = isinstance(fault, BaseException) or (isinstance(fault, type) and issubclass(fault, BaseException))  # fmt: skip
         if fault not in NAMES and not raising:
             raise ParityUsageError(
-                f"parity_faults: {fault!r} is no fault. There are {', '.join(NAMES)}, and exceptions."
+                f"{fault!r} is no fault. There are {', '.join(NAMES)}, and exceptions."
             )
     made = [Case(node, fault, call) for node in names for fault in errors for call in calls]
     if limit is not None and len(made) > limit:
@@ -93,7 +93,7 @@ def _made(kind: type[BaseException], said: str) -> BaseException:
         return kind(said)
     except TypeError as error:
         raise ParityUsageError(
-            f"parity_faults: {kind.__name__} cannot be made from a text alone. Give an instance of it."
+            f"{kind.__name__} cannot be made from a text alone. Give an instance of it."
         ) from error
 
 

@@ -1,4 +1,26 @@
-"""The markers `parity_crash` and `parity_faults`: they turn `parity.run(...)` in a test into what they say."""
+"""The markers `parity_crash` and `parity_faults`: they turn `parity.run(...)` in a test into what they say.
+
+    @pytest.mark.parity_crash
+    def test_session(parity, effects):
+        run = parity.run({"topic": "bread"}, answers={"approval": "approve"})
+        assert run.outcome == "done"
+
+The test sees the run without a crash. Then the kit does it again for every checkpoint write, dies before and after it,
+and resumes in a new application with the same answers; a failure shows the grid. Fixtures of the test that are called
+`effects` and `calls` are counted (name others in the marker). `every=3` takes each third write, `limit=20` so many cells
+drawn by `seed` (default: `--parity-seed`).
+
+    @pytest.mark.parity_faults(nodes="*", errors=["exception", "timeout", "call", "malformed"], calls=[1, 2])
+    def test_session(parity):
+        run = parity.run({"topic": "bread"}, answers={"approval": "approve"})
+        assert run.outcome == "done"
+
+The test runs once for each node, fault and execution of the node, with ids like `outline-timeout-1`. `parity.run` returns the
+faulty run and, unless that was done, its resumption without the fault as one; `run.legs` has them apart. The fixture
+`parity_fault` is the case. A case that does not come to pass in this run is skipped, with the reason.
+
+Both perform `run` and `arun`; `resume` is as always.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +28,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -38,24 +60,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each case of `parity_faults`."""
+    crash = metafunc.definition.get_closest_marker("parity_crash")
+    if crash is not None:
+        _check_crash(metafunc, crash)
     marker = metafunc.definition.get_closest_marker("parity_faults")
     if marker is None:
         return
     if "parity" not in metafunc.fixturenames:
-        raise pytest.UsageError(
-            f"{metafunc.definition.nodeid}: parity_faults needs the fixture parity."
-        )
+        _stop(metafunc, "parity_faults needs the fixture parity.")
     given = {"nodes": "*", **marker.kwargs, **dict(zip(("nodes", "errors", "calls"), marker.args, strict=False))}  # fmt: skip
     target = given.pop("target", None)
     nodes = [given["nodes"]] if isinstance(given["nodes"], str) else given["nodes"]
-    if target is None and any(set("*?[") & set(name) for name in nodes):
-        target = _target(metafunc)
+    if target is None:
+        target = _target(metafunc, any(set("*?[") & set(name) for name in nodes))
     seed = given.pop("seed", None)
     given["seed"] = metafunc.config.getoption("--parity-seed") if seed is None else seed
     try:
         made = cases(target, **given)
     except (ParityUsageError, TypeError) as error:
-        raise pytest.UsageError(f"{metafunc.definition.nodeid}: {error}") from error
+        _stop(metafunc, f"parity_faults: {error}")
     metafunc.fixturenames.append("parity_fault")
     metafunc.parametrize("parity_fault", made, ids=map(str, made), indirect=True)
 
@@ -79,7 +102,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     if isinstance(case, Case):
         parity.performer = functools.partial(_faulty, case)
     elif crash is not None:
-        parity.performer = functools.partial(_as_grid, item, grids, dict(crash.kwargs))
+        parity.performer = functools.partial(_as_grid, item, grids, crash)
     try:
         return (yield)
     except BaseException as error:
@@ -95,15 +118,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def _as_grid(
-    item: Any, grids: list[Grid], options: dict[str, Any],
+    item: Any, grids: list[Grid], marker: pytest.Mark,
     parity: Parity, input: Any, answers: Any, thread_id: str, limit: int | None,
 ) -> Steps[Run]:  # fmt: skip
     """`parity.run` as a crash grid; the test sees the run without a crash."""
+    options = dict(marker.kwargs)
     records = {name: item.funcargs.get(options.pop(name, name)) for name in ("effects", "calls")}
     if options.get("seed") is None:
         options["seed"] = item.config.getoption("--parity-seed")
     grid = yield from crash_steps(
-        parity, input, answers=answers, points=chosen(**options), thread_id=thread_id, limit=limit, **records
+        parity, input, answers=answers, points=chosen(*marker.args, **options), thread_id=thread_id, limit=limit, **records
     )  # fmt: skip
     grids.append(grid)
     parity.add(*grid.findings)
@@ -120,8 +144,8 @@ def _faulty(
         pytest.skip(str(error))
 
 
-def _target(metafunc: pytest.Metafunc) -> Target:
-    """The application under test, at a time when no fixture runs yet."""
+def _target(metafunc: pytest.Metafunc, needed: bool) -> Target | None:
+    """The application under test, at a time when no fixture runs yet; None if it cannot be had and is not needed."""
     fixtures = metafunc._arg2fixturedefs.get("parity_target", ())
     function = fixtures[-1].func if fixtures else None
     path = str(metafunc.config.getini("parity_target"))
@@ -130,11 +154,14 @@ def _target(metafunc: pytest.Metafunc) -> Target:
         if not asked:
             made = function(metafunc.cls()) if _method(function) else function()
             return cast("Target", next(made) if inspect.isgenerator(made) else made)
+    if not path and not needed:
+        return None
     if not path:
-        raise pytest.UsageError(
-            f"{metafunc.definition.nodeid}: the names of the nodes are needed before fixtures run, and parity_target "
+        _stop(
+            metafunc,
+            "The names of the nodes are needed before fixtures run, and parity_target "
             "asks for other fixtures. Give parity_faults(nodes=[...]) without wildcards, or target=..., or set the "
-            "ini option parity_target = module:attribute."
+            "ini option parity_target = module:attribute.",
         )
     module, _, attribute = path.partition(":")
     return cast("Target", getattr(importlib.import_module(module), attribute))
@@ -142,3 +169,16 @@ def _target(metafunc: pytest.Metafunc) -> Target:
 
 def _method(function: Any) -> bool:
     return "self" in inspect.signature(function).parameters
+
+
+def _check_crash(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
+    options = {k: v for k, v in marker.kwargs.items() if k not in ("effects", "calls")}
+    try:
+        inspect.signature(chosen).bind(*marker.args, **options)
+    except TypeError as error:
+        _stop(metafunc, f"parity_crash: {error}")
+
+
+def _stop(metafunc: pytest.Metafunc, sentence: str) -> NoReturn:
+    """A sentence helps more than the frames of pytest."""
+    pytest.fail(f"{metafunc.definition.nodeid}: {sentence}", pytrace=False)

@@ -1,0 +1,246 @@
+"""The markers as a user meets them: one line above an existing test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TOY = Path(__file__).parent / "toy.py"
+ON = ("-p", "langgraph_parity.plugin", "-p", "no:cacheprovider")
+CONFTEST = """
+import collections, pytest, shop
+
+class Mails:
+    def __init__(self):
+        self.sent = collections.Counter()
+    def counts(self):
+        return self.sent.copy()
+
+MAILS = Mails()
+
+def careless(state):
+    MAILS.sent[state["topic"]] += 1
+    return {"votes": {state["topic"]: 1}}
+
+def swallowing(state):
+    try:
+        return shop.outline(state)
+    except ConnectionError:
+        return {}
+
+@pytest.fixture
+def effects():
+    return MAILS
+
+@pytest.fixture
+def parity_target():
+    nodes = {"careless": {"look_up": careless}, "swallowing": {"outline": swallowing}}
+    return shop.target(variants=nodes)
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A user's folder with the toy application, its target, and warnings as errors."""
+    pytester.makepyfile(shop=TOY.read_text())
+    pytester.makeini("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
+    pytester.makeconftest(CONFTEST)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "src"))
+    return pytester
+
+
+def test_one_line_makes_a_crash_test(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+        from langgraph_parity import mock_user_input
+
+        def check(parity):
+            with mock_user_input("approve", type="approval", times=1) as human:
+                run = parity.run({"topic": " bread "}, thread_id="t")
+            assert run.outcome == "done"
+            assert run.values["topic"] == "bread"
+            assert len(human.questions) == 1
+
+        @pytest.mark.parity_crash
+        def test_every_write(parity):
+            check(parity)
+            assert len(parity.runs) == 1
+
+        @pytest.mark.parity_crash(every=3)
+        @pytest.mark.parity_saver("sqlite")
+        def test_sqlite(parity):
+            check(parity)
+
+        @pytest.mark.parity_crash(limit=8)
+        @pytest.mark.parity_variant("careless")
+        def test_effect_nobody_counts(parity):
+            check(parity)
+
+        @pytest.mark.parity_crash
+        @pytest.mark.parity_variant("careless")
+        def test_effect(parity, effects):
+            check(parity)
+
+        @pytest.mark.parity_crash(limit=4)
+        def test_waits_and_goes_on(parity):
+            waiting = parity.run({"topic": "x"})
+            assert waiting.outcome == "waiting"
+            assert parity.resume(waiting, answers={"approval": "approve"}).outcome == "done"
+        """
+    )
+    result = project.runpytest_inprocess(*ON)
+    result.assert_outcomes(passed=4, failed=1)
+    result.stdout.re_match_lines(
+        [
+            r"_+ test_effect _+",
+            r"P502 effect-repeated  write 7 before, look_up: votes.*: .*\(.*1 more\)\. Put .*",
+            r"-+ Captured parity crash grid call -+",
+            r"crash grid of toy: 38 cells, [2-4] failed",
+            r"   7  x [.x] +look_up: votes",
+            r"pytest 'test_one_line_makes_a_crash_test.py::test_effect' --parity-seed=0",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*langgraph_parity/*.py*")
+
+
+def collected(project: pytest.Pytester, seed: int) -> list[str]:
+    return project.runpytest_inprocess(
+        *ON, "--collect-only", "-q", f"--parity-seed={seed}"
+    ).outlines
+
+
+def test_faults_parametrise_a_test(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parity_faults(errors=["exception", "call"])
+        def test_all(parity):
+            run = parity.run({"topic": " bread "}, answers={"approval": "approve"})
+            assert run.outcome == "done"
+
+        @pytest.mark.parity_faults(nodes="out*", errors=["call"], calls=[1])
+        @pytest.mark.parity_variant("swallowing")
+        def test_swallowed(parity, parity_fault):
+            assert parity_fault.node == "outline"
+            parity.run({"topic": " bread "}, answers={"approval": "approve"})
+
+        @pytest.mark.parity_faults(limit=3)
+        def test_some(parity):
+            parity.run({"topic": " bread "}, answers={"approval": "approve"})
+        """
+    )
+    result = project.runpytest_inprocess(*ON, "-rs")
+    result.assert_outcomes(passed=4 + 1 + 3, failed=1, skipped=3)
+    result.stdout.re_match_lines(
+        [
+            r"P403 fault-swallowed  fault outline-call-1: .*\(missing: notes\)\. .*",
+            r"pytest '.*::test_swallowed\[outline-call-1\]' --parity-seed=0",
+            r"SKIPPED .* run 1 of look_up makes no call",
+        ]
+    )
+    ids = [
+        [line for line in collected(project, seed) if "test_some[" in line] for seed in (1, 1, 2)
+    ]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize(
+    ("marker", "argument", "said"),
+    [
+        ("errors=['hang']", "parity", "*'hang' is no fault. There are exception, timeout, *"),
+        ("nodes='nobody'", "parity", "*no node is called nobody. toy has outline, *"),
+        ("how=1", "parity", "*parity_faults: *unexpected keyword argument 'how'*"),
+        ("", "tmp_path", "*parity_faults needs the fixture parity."),
+    ],
+)
+def test_bad_markers_are_told(
+    project: pytest.Pytester, marker: str, argument: str, said: str
+) -> None:
+    project.makepyfile(
+        f"import pytest\n\n@pytest.mark.parity_faults({marker})\ndef test({argument}):\n    pass"
+    )
+    result = project.runpytest_inprocess(*ON)
+    result.stdout.fnmatch_lines([said])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_bad_crash_marker_is_told(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parity_crash(evry=2)
+        def test(parity):
+            parity.run({"topic": "x"})
+        """
+    )
+    result = project.runpytest_inprocess(*ON)
+    result.stdout.fnmatch_lines(["*parity_crash: *unexpected keyword argument 'evry'*"])
+
+
+def test_a_target_that_needs_fixtures_needs_names_or_the_ini_option(
+    project: pytest.Pytester,
+) -> None:
+    project.makeconftest(
+        "import pytest, shop\n\n@pytest.fixture\ndef parity_target(tmp_path):\n    return shop.target()"
+    )
+    project.makepyfile(
+        shops="import shop\nTARGET = shop.target()",
+        test_names="""
+        import pytest
+
+        @pytest.mark.parity_faults(nodes=["outline"], errors=["exception"])
+        def test(parity):
+            parity.run({"topic": " bread "}, answers={"approval": "approve"})
+        """,
+        test_all="""
+        import pytest
+
+        @pytest.mark.parity_faults(errors=["exception"])
+        def test(parity):
+            parity.run({"topic": " bread "}, answers={"approval": "approve"})
+        """,
+    )
+    project.runpytest_inprocess(*ON, "test_names.py").assert_outcomes(passed=1)
+    result = project.runpytest_inprocess(*ON, "test_all.py")
+    result.stdout.fnmatch_lines(["*Give parity_faults(nodes=*ini option*"])
+    result = project.runpytest_inprocess(*ON, "test_all.py", "-o", "parity_target=shops:TARGET")
+    result.assert_outcomes(passed=4)
+
+
+def test_asynchronous_tests_may_be_marked(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import asyncio, pytest
+        from langgraph.graph import START, StateGraph
+        from langgraph_parity import Target
+        import shop
+
+        async def outline(state):
+            return {"decision": "yes"}
+
+        def build(checkpointer):
+            graph = StateGraph(shop.Plan).add_node("outline", outline).add_edge(START, "outline")
+            return graph.compile(checkpointer=checkpointer)
+
+        TARGET = Target(name="async", build=build)
+
+        @pytest.fixture
+        def parity_target():
+            return TARGET
+
+        @pytest.mark.parity_crash
+        def test_crash(parity):
+            assert asyncio.run(parity.arun({"topic": "x"})).values["decision"] == "yes"
+
+        @pytest.mark.parity_faults
+        def test_fault(parity):
+            run = asyncio.run(parity.arun({"topic": "x"}))
+            assert run.outcome == "done"
+            assert len(run.legs) == 2
+        """
+    )
+    project.runpytest_inprocess(*ON).assert_outcomes(passed=3)
