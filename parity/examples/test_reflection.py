@@ -1,8 +1,6 @@
 """langgraph-reflection: its guard against endless criticism holds only where the recursion limit is odd (P606).
 
-It looks at `remaining_steps` after the critic alone, so with an even limit the answer and the critic use up the last
-two steps, and the graph fails. Otherwise clean in 62 deaths.
-"""
+With an even limit the answer and the critic use up the last two steps, and the graph fails. Clean in 62 deaths."""
 
 import pytest
 from langgraph.graph import END, START, MessagesState, StateGraph
