@@ -85,7 +85,9 @@ class Report:
         """For the terminal; `all` names everything that is missing, else a few of each kind."""
         said: list[str] = []
         for name, covered in sorted(self.coverage.targets.items()):
-            said.append(f"{name}, {many(covered.runs, 'run')} in {many(self.coverage.tests, 'test')}")
+            said.append(
+                f"{name}, {many(covered.runs, 'run')} in {many(self.coverage.tests, 'test')}"
+            )
             said += [_row(kind, covered) for kind in KINDS]
             for kind in KINDS:
                 said += _list(MISSING[kind], kind, covered.missing(kind), None if all else FEW)
@@ -94,8 +96,8 @@ class Report:
             if covered.shape.open:
                 routers = ", ".join(sorted(covered.shape.open))
                 said.append(
-                    f"  targets unknown: {routers} – what their routers never took cannot be told; give them a path map "
-                    "or a Literal as return type"
+                    f"  targets unknown: {routers} – what their routers or error handlers never took cannot be told; "
+                    "give a router a path map or a Literal as return type"
                 )
         for rule, row in sorted(self.coverage.findings.items()):
             allowed = f", {row['allowed']} of them allowed" if row["allowed"] else ""
