@@ -15,7 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_parity.human import NOBODY, Question, default_of
 from langgraph_parity.leg import Leg
 from langgraph_parity.replies import Reply, answers_strategy, hypothesis, options_of, wrong
-from langgraph_parity.rules import Finding, ParityError
+from langgraph_parity.rules import Finding, ParityError, switched_off
 from langgraph_parity.target import Target
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class _Session:
                 self._ids(leg)
             leg = self._leg(None, leg.run.thread_id)
         theirs = [f for f in self.parity.findings if f.rule not in NOT_HERE]
-        return list(dict.fromkeys([*self.found, *theirs]))
+        off = switched_off()
+        return [f for f in dict.fromkeys([*self.found, *theirs]) if f.rule not in off]
 
     def _leg(self, input: Any, thread_id: str | None) -> Leg:
         self.lines.append([])
