@@ -67,9 +67,13 @@ def clean(app: str, seeds: int) -> list[str]:
 
 def copy(app: str, folder: Path) -> None:
     """The application and its suites."""
-    shutil.copytree(HERE / app, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        HERE / app, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
     if app == "agora":
-        shutil.copytree(AGORA, folder / "virtual_agora", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            AGORA, folder / "virtual_agora", ignore=shutil.ignore_patterns("__pycache__")
+        )
 
 
 def patch(folder: Path, bug: Bug) -> None:

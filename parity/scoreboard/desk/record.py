@@ -1,8 +1,8 @@
 """Records the histories and the baseline of the unpatched order desk: python record.py."""
 
-from conftest import World
 from test_parity import HERE, ORDER, OTHER, YES, target
 
+from conftest import World
 from langgraph_parity import Parity
 from langgraph_parity.models import ScriptedChatModel
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import desk
 import pytest
-from conftest import STOCK, World
 from desk import Desk, Order
 
+from conftest import STOCK, World
 from langgraph_parity import Parity, Target
 from langgraph_parity.effects import Effects
 from langgraph_parity.lint import lint
@@ -77,7 +77,10 @@ def test_budget(parity: Parity) -> None:
 def test_shipped_or_refused(parity: Parity, order: Any, effects: Effects) -> None:
     assert parity.run(order, answers={"offer": [OTHER, NO]}).values["status"] == "refused"
     assert effects.count() == 0
-    assert parity.resume(parity.run(order, answers=lambda question: None)).values["status"] == "shipped"
+    assert (
+        parity.resume(parity.run(order, answers=lambda question: None)).values["status"]
+        == "shipped"
+    )
     effects.once_each("charge", "reserve", "mail")
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import World
 from desk import Desk, StaleAnswer, StepFailed, WrongAnswer, wrong
 from langchain_core.language_models import FakeListChatModel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
+
+from conftest import World
 
 YES, NO, OTHER = ({"action": a, "remark": r} for a, r in (("approve", ""), ("refuse", "no"), ("change", "less jam")))  # fmt: skip
 LINES = [{"sku": "tea", "quantity": 2, "price": 300}, {"sku": "milk", "quantity": 3, "price": 120}]
@@ -65,7 +66,9 @@ def test_a_change_is_drafted_anew_twice_at_most(desk: Desk) -> None:
     assert desk.graph.get_state(CONFIG).values["status"] == "shipped"
 
 
-def test_an_order_waits_and_goes_on_in_another_process(desk: Desk, saver: Any, world: World) -> None:
+def test_an_order_waits_and_goes_on_in_another_process(
+    desk: Desk, saver: Any, world: World
+) -> None:
     with pytest.raises(GraphInterrupt) as pause:
         drive(desk, None)
     (question,) = pause.value.args[0]
