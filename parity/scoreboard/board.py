@@ -122,7 +122,7 @@ def _pytest(
     folder: Path, suite: str, *, kit: bool = True, seed: int = 0, without: str = ""
 ) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "-q", "--tb=short", suite]  # fmt: skip
-    command += ["-p", "langgraph_parity.plugin", f"--parity-seed={seed}"] if kit else []
+    command += [f"--parity-seed={seed}"] if kit else ["-p", "no:parity"]
     env = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(folder), str(KIT)]),

@@ -13,7 +13,7 @@ from langchain_core.language_models import FakeListChatModel
 from langgraph_parity import Parity
 from langgraph_parity.budgets import Budgets, Meter, measured, metering
 
-ON = ("-p", "langgraph_parity.plugin", "-p", "no:cacheprovider")
+ON = ("-p", "no:cacheprovider")
 APP = """
 from langchain_core.language_models import FakeListChatModel
 from langgraph.graph import StateGraph

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 TOY = Path(__file__).parent / "toy.py"
-ON = ("-p", "langgraph_parity.plugin", "-p", "no:cacheprovider")
+ON = ("-p", "no:cacheprovider")
 CONFTEST = """
 import collections, pytest, shop
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 TOY = Path(__file__).parent / "toy.py"
-ON = ("-p", "langgraph_parity.plugin", "-p", "no:cacheprovider")
+ON = ("-p", "no:cacheprovider")
 
 
 @pytest.fixture
