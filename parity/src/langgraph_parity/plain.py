@@ -40,7 +40,9 @@ class _Plain:
             return value
         if isinstance(value, str):
             return self._text(value)
-        if isinstance(value, BaseMessage) and value.id:  # each vendor draws them in a form of its own
+        if (
+            isinstance(value, BaseMessage) and value.id
+        ):  # each vendor draws them in a form of its own
             self._ids.setdefault(value.id, f"<id {len(self._ids) + 1}>")
         if hasattr(value, "model_dump"):
             value = value.model_dump()
