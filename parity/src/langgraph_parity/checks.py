@@ -39,7 +39,11 @@ class StateChecks:
             value = self._tail(name, old.get(name), new[name])
             if self.fields and (wrong := self.fields.wrong(name, value)):
                 yield Finding("P201", node, wrong)
-            if not self._plain(_bare(changed[name])):
+            given = _bare(changed[name])
+            if self.kinds.get(name) == "messages":  # ("user", "…") becomes a message
+                several = given if isinstance(given, list) else [given]
+                given = [one for one in several if not isinstance(one, tuple)]
+            if not self._plain(given):
                 yield Finding("P207", node, f"field {name}")
         for name, kind in self.kinds.items():
             given = _given(changed.get(name))

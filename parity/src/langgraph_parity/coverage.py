@@ -47,6 +47,7 @@ class Coverage:
         self.tests += bool(self.fresh)
         self.fresh.clear()
         driven = {run.thread_id for parity in parities for run in parity.runs}
+        fresh: set[Finding] = set()
         for parity in parities:
             written = parity.saver.written[self._marks.get(parity.saver, 0) :]
             runs, found = self._known.get(parity, (-1, set()))
@@ -60,7 +61,8 @@ class Coverage:
                 covered.seen["variants"][(parity.variant or UNNAMED,)] += 1
             _observe(covered, parity.target, written, driven)
             self._known[parity] = (len(parity.runs), now := set(parity.findings))
-            self._count(now - found, test, set(allowed))
+            fresh |= now - found
+        self._count(fresh, test, set(allowed))
 
     def _count(self, findings: Iterable[Finding], test: str, allowed: set[str]) -> None:
         for finding in findings:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage
 from langgraph.constants import START
 
+from langgraph_parity import coverage
 from langgraph_parity.again import Again, nobody_else
 from langgraph_parity.counted import Counted
 from langgraph_parity.edge import Execution, watched
@@ -99,7 +100,9 @@ def crash_steps(
         if not grid.before:
             where = points(writes) if callable(points) else _both(points, writes)
             for number, when in where:
-                grid.cells.append((yield from cells.cell(number, when)))
+                cell = yield from cells.cell(number, when)
+                grid.cells.append(cell)
+                cells.tell(cell)
     return grid
 
 
@@ -147,6 +150,7 @@ class _Cells:
         self.saver.arm(number, when, self._dies)
         with watched(self) if self.calls else nullcontext():
             run = yield self.leg(human, thread_id, fresh=True)
+        run.looked_at = True
         dead, saved = self.saver.dead, self.saver.counts["checkpoints"] > checkpoints
         self.saver.revive()
         cell = Cell(number, when, self.saver.last)
@@ -158,6 +162,7 @@ class _Cells:
         durable = {w.task_id for w in self.saver.written[mark:] if w.finished}
         # Nothing was saved: whoever comes back begins again.
         last = yield self.leg(human, thread_id, fresh=not saved)
+        last.looked_at = True
         found = list(self._gone_on(cell, last))
         if not found:
             lost = self.effects.less(last.thread_id)
@@ -174,6 +179,13 @@ class _Cells:
         for effect, times in self.effects.more(last.thread_id).items():
             found.append(at(cell, "P502", f"{effect}, {times} more"))
         return with_findings(cell, found)
+
+    def tell(self, cell: Cell) -> None:
+        """Tell the suite's coverage, of deaths beside what a node of the root graph writes."""
+        node = cell.write.partition(": ")[0].partition(" ▸ ")[0]
+        if cell.write and node in self.parity.graph.nodes and node != START:
+            result = "failed" if cell.findings else "went on"
+            coverage.crash(cell.number, cell.when, node, result, target=self.parity.target.name)
 
     def _dies(self) -> None:
         self.effects.pause()

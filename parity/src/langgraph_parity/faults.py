@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from langgraph_parity import coverage
 from langgraph_parity.again import Again, nobody_else, prepared
 from langgraph_parity.cases import Case, Strike
 from langgraph_parity.edge import watched
@@ -71,6 +72,8 @@ def fault_steps(
         if faulty.ended != "done":
             legs.append((yield Leg(parity, None, human, faulty.thread_id, limit, False)))
             judged += _resumed(case, first, faulty, legs[1], _taken(parity, mark, known))
+    result = "failed" if judged else "recovered" if len(legs) == 1 else "went on"
+    coverage.fault(case.node, case.name, case.call, result, target=parity.target.name)
     parity.runs[:] = [run for run in parity.runs if run not in legs]
     parity.add(*dict.fromkeys(judged))
     return _as_one(legs)

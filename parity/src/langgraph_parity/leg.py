@@ -60,7 +60,7 @@ class Leg:
         active.append(self.target)
         self._stack.callback(active.remove, self.target)
         # One checkpoint for the input, and one for a session's beginning.
-        self.saver.limit(self.limit + 2)
+        self.saver.limit(self.limit + 2, 2 * self.target.time_limit)
         self._stack.callback(self.saver.limit, None)
         self._mark = self._seen = self.saver.mark()
         self._counts, self._shape = self.saver.counts, fingerprint(self.graph)
@@ -182,7 +182,9 @@ class Leg:
         if isinstance(run.raised, GraphInterrupt):
             run.ended, run.raised = "waiting", None
         elif isinstance(run.raised, NeverEnds | GraphRecursionError):
-            found.append(Finding("P606", where, f"{self.limit} supersteps"))
+            late = isinstance(run.raised, NeverEnds) and "stopped" in str(run.raised)
+            detail = str(run.raised) if late else f"{self.limit} supersteps"
+            found.append(Finding("P606", where, detail))
             run.looked_at = True
         elif (run.raised is None and snapshot.interrupts) or (
             run.raised is None and snapshot.next and self._breakpoints()

@@ -181,4 +181,5 @@ def _check_crash(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
 
 def _stop(metafunc: pytest.Metafunc, sentence: str) -> NoReturn:
     """A sentence helps more than the frames of pytest."""
-    pytest.fail(f"{metafunc.definition.nodeid}: {sentence}", pytrace=False)
+    said = f"{metafunc.definition.nodeid}: {sentence}"
+    raise pytest.fail.Exception(said, pytrace=False) from None

@@ -148,6 +148,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     except BaseException:
         if text := _found(item, parity):
             item.add_report_section("findings", "parity", text)
+        if unfinished := [run.told for run in parity.runs if run.told]:
+            item.add_report_section("runs", "parity", "\n".join(unfinished))
         raise
     growth = psutil.Process().memory_info().rss - rss
     _after(parity, time.perf_counter() - clock, growth)
@@ -171,7 +173,7 @@ def _found(item: pytest.Item, parity: Parity) -> str:
 
 def _stop(sentence: str) -> NoReturn:
     """Not even the kit's own frames help here: say the sentence and nothing else."""
-    pytest.fail(sentence, pytrace=False)
+    raise pytest.fail.Exception(sentence, pytrace=False) from None
 
 
 def _allowed(item: pytest.Item) -> set[str]:

@@ -10,6 +10,8 @@ from langgraph_parity.rules import ParityUsageError
 
 __all__ = ["Reply", "answers_strategy", "hypothesis", "options_of", "wrong"]
 
+__tracebackhide__ = True
+
 HUGE = "x" * 100_000
 ABSURD: tuple[Any, ...] = (
     0,

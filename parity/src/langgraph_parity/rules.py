@@ -45,7 +45,7 @@ P402 | not-resumable          | the session cannot be resumed after a fault | Ke
 P403 | fault-swallowed        | a fault was swallowed: the run says done, and a value is missing | Let the error pass, or record that the value is missing
 P404 | error-lost             | the class of the error was lost on its way up | Raise from the cause, or let the error pass
 P501 | crash-outcome          | the outcome after a crash differs from the run without one | Make nodes deterministic around their calls: no clock, no unseeded choice, no order of a set
-P502 | effect-repeated        | an effect happened again after a crash | Put the effect into a @task, or make it idempotent
+P502 | effect-repeated        | an effect happened again after a crash | Give it a key by which the outside knows a repeat; a @task alone leaves the moment before its result is saved
 P503 | call-repeated          | a finished call was made again after a crash | Put each call into a @task of its own
 P504 | no-resume              | the session does not resume after a crash | Resume through the coordinator with stream(None, config) or the waiting question
 P505 | stuck                  | the thread is stuck: nothing comes next, and it is not done | Route every case of the conditional edges to a node or to END, and do not rename nodes that threads wait at
@@ -54,7 +54,7 @@ P602 | pending-task           | a task is left pending, with no question that it
 P603 | memory                 | memory grew beyond the limit | Keep only what is needed between updates, or raise Target(memory_limit=...)
 P604 | slow                   | it took longer than the limit | Replace slow parts outside the application, or raise Target(time_limit=...)
 P605 | graph-changed          | the run changed the compiled graph | Build the graph once, and keep run-time data in the state
-P606 | never-ends             | the graph does not end within the limit of supersteps | Bound the loop in its conditional edge, or raise Target(superstep_limit=...)
+P606 | never-ends             | the graph does not end within its limit | Bound the loop in its conditional edge, or raise Target(superstep_limit=..., time_limit=...)
 P607 | unseen-failure         | a run failed, and the test did not look at its outcome or error | Assert run.outcome, or what run.error should be
 P701 | node-gone              | a node that recorded sessions know was renamed or removed | Keep the old name as a node, or migrate the waiting threads
 P702 | output-changed         | a node's output differs from the recorded one | Record again if the change is meant

@@ -39,6 +39,18 @@ class Run:
         return self.ended
 
     @property
+    def told(self) -> str:
+        """Why it is not done, in a line; empty if it is."""
+        where = f"thread {self.thread_id}: {self.ended}"
+        if self.raised is not None:
+            return f"{where}, {type(self.raised).__name__}: {self.raised}"
+        if self.ended != "waiting":
+            return "" if self.ended == "done" else where
+        waiting = {q.type: q for q in self.questions if q.answer is None}
+        asked = [f"{kind} (asked by {q.node}): {q.value!r}" for kind, q in waiting.items()]
+        return f"{where} for an answer to {'; '.join(asked)}" if asked else where
+
+    @property
     def error(self) -> BaseException | None:
         """What the application raised when the run failed."""
         self.looked_at = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
         self._takes_path = put_writes_accepts_task_path(inner.put_writes)
         self._limit: int | None = None
         self._towards_limit = 0
+        self._seconds = self._until = float("inf")
         self._lock = threading.RLock()
         self._counts = Counter(checkpoints=0, writes=0, bytes=0)
         self._sends: dict[tuple[str, str, str], list[str]] = {}
@@ -87,9 +89,10 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
         """Store again, as a new process would; it dies no second time by itself."""
         self.dead, self.die_at = False, None
 
-    def limit(self, checkpoints: int | None) -> None:
-        """Raise `NeverEnds` instead of writing more than so many of root graphs from now on; None: no limit."""
+    def limit(self, checkpoints: int | None, seconds: float = float("inf")) -> None:
+        """Raise `NeverEnds` instead of writing more than so many of root graphs, or later, from now on; None: no limit."""
         self._limit, self._towards_limit = checkpoints, 0
+        self._seconds, self._until = seconds, time.monotonic() + seconds
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -204,9 +207,13 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
     def _check_limit(self, config: RunnableConfig) -> None:
         if self._limit is None or _place(config)[1]:
             return
-        self._towards_limit += 1
-        if self._towards_limit > self._limit:
+        if self._towards_limit >= self._limit:
             raise NeverEnds(f"more than {self._limit} checkpoints")
+        if time.monotonic() > self._until:
+            raise NeverEnds(
+                f"stopped after {self._seconds:g} s and {self._towards_limit} supersteps"
+            )
+        self._towards_limit += 1
 
     # LangGraph passes the path only to a parameter of this name.
     def put_writes(

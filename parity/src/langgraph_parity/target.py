@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,7 +87,7 @@ class Target:
     state, too), or a function of the values that returns what is compared. A replay reads the names as globs of
     `field`, `node.field`, `field.part`, and does not call a function."""
     time_limit: float = 30.0
-    """Seconds for one run, and for one test."""
+    """Seconds for one run, and for one test. A run is stopped at its first checkpoint after twice as long."""
     memory_limit: int = 100 * 2**20
     """Bytes by which the process may grow in one run, and in one test."""
     superstep_limit: int = 10_000
@@ -94,8 +95,9 @@ class Target:
     def __post_init__(self) -> None:
         """Refuse what nothing can be done with."""
         if not callable(self.build):
+            given = "" if self.build is None else f": it is a {type(self.build).__name__}"
             raise ParityUsageError(
-                f"The target “{self.name}” has no build. Give it Target(build=...), a function that takes a "
+                f"The target “{self.name}” has no build{given}. Give it Target(build=...), a function that takes a "
                 "checkpointer and returns the application compiled with it."
             )
 
@@ -106,7 +108,16 @@ class Target:
             raise ParityUsageError(
                 f"The target “{self.name}” has no variant “{variant}”. It has: {known}."
             )
-        return self.build(checkpointer, **(self.variants[variant] if variant else {}))
+        options = self.variants[variant] if variant else {}
+        try:
+            inspect.signature(self.build).bind(checkpointer, **options)
+        except (TypeError, ValueError) as error:  # a ValueError: it does not tell its parameters
+            if isinstance(error, TypeError):
+                given = ", ".join(["checkpointer", *(f"{name}=..." for name in options)])
+                raise ParityUsageError(
+                    f"The target “{self.name}” cannot be built by build({given}): {error}."
+                ) from None
+        return self.build(checkpointer, **options)
 
     def graph_of(self, app: Any) -> Graph:
         """The root graph of an application that `build` made."""
