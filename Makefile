@@ -20,11 +20,13 @@ demo: $(VENV)/.run ## Hold a whole deliberation, scripted and offline; its repor
 
 test: check ## Check format, style, types and layering, and run the tests with coverage
 	$(BIN)/pytest -n auto --cov
+	cd parity && ../$(BIN)/pytest -n auto
 
 check: $(VENV)/.dev ## Check format, style, types and layering only
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd parity && ../$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## Put the code into the house format
@@ -64,8 +66,8 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements/dev.txt pyproject.toml parity/pyproject.toml | $(BIN)/python
 	@echo "Installing Virtual Agora and the development tools into $(VENV)"
 	@$(PIP) install --require-hashes --no-deps -r requirements/dev.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable . --editable parity
 	@touch $(VENV)/.run $@

@@ -94,6 +94,41 @@ def test_resume_of_a_finished_session_only_says_where_the_reports_are(say, folde
     assert index.stat().st_mtime_ns == before
 
 
+def test_an_answer_asked_for_again_is_told_in_plain_words(say, folder):
+    _, out, _ = say("run", THEME, "--session", "s", "--data-dir", "data")
+    assert "the answer did not fit the form; asked again" in out
+    log = (folder / "data" / "logs" / "s.jsonl").read_text().splitlines()
+    (reason,) = {e["reason"] for e in map(json.loads, log) if e["event"] == "CallRetried"}
+    assert (detail := reason.partition("does not fit: ")[2])
+    assert detail not in out
+
+
+def test_what_was_said_last_is_told_again_on_the_way_back(say, folder):
+    config(
+        folder,
+        agents=[{"provider": "offline", "model": "scripted", "count": 2}],
+        session={"min_rounds": 2, "max_rounds": 2, "participation": "start_of_round"},
+    )
+    say("run", THEME, *TOPIC, "--session", "s")
+    terminal = Terminal(folder, "resume", "s", "--plain")
+    terminal.until("Nothing was said on this topic so far.")
+    terminal.until("Your choice")
+    terminal.press("continue\r")
+    terminal.until("round 2\r\n")
+    terminal.until("Your choice")
+    os.kill(terminal.pid, signal.SIGINT)
+    assert terminal.end() == 130
+    code, out, _ = say("resume", "s")
+    said = json.loads(say("show", "s", "--json")[1])
+    assert code == 3
+    told = [*said["messages"], {"content": said["round_summaries"][0]["text"]}]
+    assert len(told) == 3
+    for looked_at in (out, say("show", "s")[1]):
+        flat = " ".join(looked_at.split())
+        for text in told:
+            assert " ".join(text["content"].split())[:150] in flat
+
+
 def test_between_two_topics_every_link_in_the_reports_leads_somewhere(say, folder):
     offline = {"provider": "offline", "model": "scripted", "count": 2}
     config(folder, agents=[offline], session={"min_rounds": 1, "max_rounds": 1})
@@ -172,6 +207,20 @@ def test_provider_puts_another_panel_on_the_rules_of_the_configuration(say, fold
     assert max(m["round"] for m in json.loads(out)["messages"]) == 1
 
 
+def test_a_provider_that_is_none_on_the_command_line(say):
+    code, _, err = say("run", THEME, "--provider", "nope")
+    assert code == 2
+    assert "There is no provider “nope”.\nChoose one of openai, anthropic, google, grok," in err
+
+
+def test_a_session_for_programs_says_where_it_stands(say):
+    say("run", THEME, "--session", "s")
+    assert json.loads(say("show", "s", "--json")[1])["standing"] == "waiting"
+    say("resume", "s", "--yes")
+    data = json.loads(say("show", "s", "--json")[1])
+    assert (data["standing"], data["status"]) == ("complete", "complete")
+
+
 def test_context_is_read_and_its_size_is_said(say, folder):
     (folder / "notes").mkdir()
     (folder / "notes" / "a.md").write_text("The buses are empty at noon. " * 40)
@@ -206,7 +255,14 @@ def test_own_prompts_replace_the_packaged_ones(say, folder):
         ("agents:\n- {provider: openai, model: x, count: 2, personna: y}\n", "persona"),
         ("agents:\n- {provider: openai, model: x, count: two}\n", "count"),
         ("agents:\n- {provider: openai, model: x}\n", "2 to 20 participants"),
-        ("agents:\n- {provider: opnai, model: x, count: 2}\n", "openai"),
+        (
+            "agents:\n- {provider: openai, model: x, count: 2}\n- {model: x, provider: opnai}\n",
+            "config.yml, line 3: there is no provider “opnai”.\nDid you mean “openai”?",
+        ),
+        (
+            "agents:\n- {provider: openai, model: x, count: 2}\nmoderator:\n  provider: me\n  model: x",
+            "config.yml, line 4: there is no provider “me”.",
+        ),
         ("agents:\n- {provider: openai, model: x, count: 2}\nprompts: nowhere\n", "OPENAI_API_KEY"),
     ],
 )
@@ -416,13 +472,16 @@ def started(*words, stdout):
     return subprocess.Popen([*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_reader_that_leaves_ends_the_run_saved(say, folder, monkeypatch):
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_reader_that_leaves_ends_the_run_saved(say, folder, monkeypatch, interrupted):
     monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0.05")
     words = ("run", THEME, *TOPIC, "--yes", "--session", "s", "--data-dir", "data")
     with started(*words, stdout=subprocess.PIPE) as command:
         while "Celia" not in command.stdout.readline():
             pass
         command.stdout.close()
+        if interrupted:  # Ctrl-C reaches the reader first
+            command.send_signal(signal.SIGINT)
         assert command.wait(60) == 130
         complaint = command.stderr.read()
     assert complaint.splitlines() == [

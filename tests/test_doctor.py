@@ -284,6 +284,20 @@ def test_each_model_is_called_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "very-secret" not in str(found)
 
 
+def test_a_model_that_cannot_be_reached_is_no_matter_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-value")
+    # Not the address that is looked at beforehand, but this machine all the same.
+    address = unused_address().replace("127.0.0.1", "127.0.0.2") + "/v1"
+    config = panel({"provider": "openai", "model": "m", "base_url": address})
+    (check,) = named(examine(config, tmp_path, call_models=True), "openai/m")
+    assert check.ok is False
+    assert (
+        check.hint == f"Check the network and the proxy (HTTPS_PROXY), and the base_url {address}."
+    )
+
+
 def test_no_model_is_called_unasked(tmp_path: Path) -> None:
     with Wire(tmp_path / "log.jsonl") as wire:
         examine(panel({"provider": "openai", "model": "m", "base_url": wire.base_url}), tmp_path)

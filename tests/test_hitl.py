@@ -58,21 +58,32 @@ def test_good_answers_come_out_whole(question, answer, checked):
         (APPROVAL, "x" * 10_000, "not possible here"),
         (APPROVAL, "continue", "choose approve, edit, reorder or reject"),
         (APPROVAL, {"action": "edit"}, "agenda: is missing"),
-        (APPROVAL, {"action": "edit", "agenda": []}, "agenda"),
-        (APPROVAL, {"action": "edit", "agenda": [""]}, "agenda.0"),
-        (APPROVAL, {"action": "edit", "agenda": ["\x1b[2J"]}, "agenda.0"),
-        (APPROVAL, {"action": "edit", "agenda": ["a"] * 21}, "agenda"),
+        (APPROVAL, {"action": "edit", "agenda": []}, "The agenda is empty."),
+        (APPROVAL, {"action": "edit", "agenda": [""]}, "Topic 1 is empty."),
+        (APPROVAL, {"action": "edit", "agenda": ["a", "\x1b[2J"]}, "Topic 2 is empty."),
+        (
+            APPROVAL,
+            {"action": "edit", "agenda": ["a"] * 21},
+            "There are 21 topics; 20 are the most.",
+        ),
+        (
+            APPROVAL,
+            {"action": "edit", "agenda": ["a", "b", "c" * 301]},
+            "Topic 3 is too long: 300 characters are the most.",
+        ),
         (APPROVAL, {"action": "edit", "agenda": ["A", "a"]}, "listed twice"),
         (APPROVAL, {"action": "approve", "agenda": ["A"]}, "agenda: does not belong there"),
         (APPROVAL, {"action": "reorder", "order": [1, 1]}, "1 to 3"),
         (APPROVAL, {"action": "reorder", "order": [0]}, "1 to 3"),
         (APPROVAL, {"action": "reorder", "order": []}, "1 to 3"),
-        (TURN, {"action": "participate", "text": "  "}, "text"),
+        (TURN, {"action": "participate", "text": "  "}, "The text is empty."),
         (FAILURE, "exclude_agent", "not possible here"),
         (FAILURE, {"action": "replace_model", "provider": "openai"}, "model"),
         (FAILURE, {**REPLACEMENT, "base_url": "https://u:s3cret@h/v1"}, "base_url: an address has"),
         (FAILURE, {**REPLACEMENT, "base_url": "https://h?key=s3cret"}, "in a file named .env"),
         (THEME, "start", "theme"),
+        (THEME, {"action": "start", "theme": " "}, "The theme is empty."),
+        (THEME, {"action": "start", "theme": "x" * 20_001}, "The theme is too long: 20,000"),
     ],
 )
 def test_wrong_answers_are_refused_in_one_sentence(question, answer, reason):
@@ -109,6 +120,12 @@ def test_a_theme_that_is_none_is_refused(theme, says):
     with pytest.raises(UsageError) as refused:
         check_theme(theme)
     assert says in str(refused.value)
+
+
+def test_a_topic_that_is_none_is_refused():
+    with pytest.raises(UsageError) as refused:
+        check_theme("Bread?", ["Who bakes?", ""])
+    assert refused.value.message == "Topic 2 is empty."
 
 
 def test_a_theme_loses_what_steers_a_terminal():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -31,12 +32,12 @@ from virtual_agora.errors import (
     StorageError,
     UsageError,
 )
-from virtual_agora.events import Event, Stopping
+from virtual_agora.events import Event, Listener, Stopping
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
-from virtual_agora.providers.vendors import check_provider, require_key
+from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
 from virtual_agora.reports import session_json
 from virtual_agora.state.checkpoints import DATABASE
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
@@ -102,7 +103,11 @@ def show(chosen: Namespace) -> int:
             return Exit.DONE
         state = agora.snapshot(chosen.session)
         if chosen.json:
-            sys.stdout.write(session_json(state))
+            whole = {
+                "standing": agora.info(chosen.session).status,
+                **json.loads(session_json(state)),
+            }
+            sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
             return Exit.DONE
         make_console().print(show_session(state, agora.info(chosen.session)))
     return Exit.DONE
@@ -150,10 +155,13 @@ def init(chosen: Namespace) -> int:
 
 def _configuration(chosen: Namespace) -> tuple[Config, str]:
     """The configuration to use, and a sentence on where it comes from."""
-    config = load_config(chosen.config)
+    config = load_config(chosen.config, check_provider)
     provider = getattr(chosen, "provider", None)
     if provider is not None:
-        vendor = check_provider(provider)
+        try:
+            vendor = check_provider(provider)
+        except ConfigurationError as error:
+            raise UsageError(error.message, hint=f"Choose one of {', '.join(VENDORS)}.") from None
         if not vendor.default_model:
             raise ConfigurationError(
                 f"The provider {vendor.name} needs to know which model.",
@@ -220,7 +228,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     console: Console = view.console
     view.recall(agora.snapshot(session_id))
     try:
-        with view, _interruptible(view, control, stopped):
+        with view, _interruptible(tell, console, control, stopped):
             leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):
         if unread:
@@ -248,17 +256,19 @@ def discard_output() -> None:
 
 
 @contextmanager
-def _interruptible(view: View, control: RunControl, stopped: str) -> Iterator[None]:
+def _interruptible(
+    tell: Listener, console: Console, control: RunControl, stopped: str
+) -> Iterator[None]:
     """The first Ctrl-C ends the run after the calls in flight, the second at once; nothing answered is lost."""
 
     def first(*_: object) -> None:
         signal.signal(signal.SIGINT, second)
         control.request_drain("interrupted")
-        view(Stopping())
+        tell(Stopping())
 
     def second(*_: object) -> None:
         # Whatever was interrupted may hold the view's lock, so this goes to the terminal directly.
-        cursor = "\x1b[?25h" if view.console.is_terminal else ""
+        cursor = "\x1b[?25h" if console.is_terminal else ""
         os.write(sys.stdout.fileno(), f"{cursor}\n{stopped}\n".encode())
         # Threads that wait for a model cannot be ended; what they would bring is asked for again.
         os._exit(Exit.INTERRUPTED)

@@ -25,6 +25,7 @@ from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRe
 from virtual_agora.providers.create import require_extra
 from virtual_agora.providers.vendors import Vendor, check_provider, redact, require_key
 from virtual_agora.state.checkpoints import DATABASE, storage_errors
+from virtual_agora.state.demo import demo_stamp
 
 __all__ = ["Check", "checks"]
 
@@ -97,7 +98,7 @@ def _panel(config: Config) -> Check:
         f"{models.total()} participants ({seats}); {rules.min_rounds} to {rules.max_rounds} rounds "
         f"a topic, {rules.voting_rule} for the agenda, {rules.conclude} to close a topic."
     )
-    if len(models) == 1 and not config.is_demo():
+    if len(models) == 1 and not demo_stamp({"config": config.model_dump()}):
         return Check(
             "panel",
             None,
@@ -217,9 +218,20 @@ def _call(agent: AgentConfig) -> Check:
             seed=0,
         ).complete()
     except VirtualAgoraError as error:
-        hint = error.hint or "Check the model's name, and your account with the provider."
+        if _was_unreached(error):
+            hint = "Check the network and the proxy (HTTPS_PROXY)"
+            hint += f", and the base_url {agent.base_url}." if agent.base_url else "."
+        else:
+            hint = error.hint or "Check the model's name, and your account with the provider."
         return Check(name, False, redact(error.message), hint)
     return Check(name, True, f"It answered in {result['seconds']:.1f} s.")
+
+
+def _was_unreached(error: BaseException | None) -> bool:
+    """Whether it came to no answer at all: one of those that led to the error is of the connection."""
+    while error is not None and not isinstance(error, httpx.TransportError | ConnectionError):
+        error = error.__context__
+    return error is not None
 
 
 def _folder(name: str, folder: Path) -> Check:

@@ -315,18 +315,28 @@ def _check_distinct(titles: Sequence[str]) -> None:
 
 def _first_problem(action: str, error: ValidationError) -> str:
     problem = error.errors()[0]
+    kind, given = problem["type"].removeprefix("string_"), problem["input"]
+    if kind == "too_short":
+        return f"{_called(problem['loc'])} is empty."
+    if kind == "too_long":
+        most = f"{problem['ctx']['max_length']:,}"
+        if isinstance(given, list):
+            return f"There are {len(given)} topics; {most} are the most."
+        return f"{_called(problem['loc'])} is too long: {most} characters are the most."
     where = ".".join(str(part) for part in problem["loc"]) or "it"
     said = _PROBLEMS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     return f"The answer “{action}” does not fit: {where}: {said}."
 
 
+def _called(location: Sequence[int | str]) -> str:
+    """What people call a part of an answer; they count topics from 1."""
+    *_, last = location
+    return f"Topic {last + 1}" if isinstance(last, int) else f"The {last.replace('_', ' ')}"
+
+
 _PROBLEMS = {
     "missing": "is missing",
     "extra_forbidden": "does not belong there",
-    "string_too_short": "is empty",
-    "too_short": "is empty",
-    "string_too_long": "is too long",
-    "too_long": "has too many entries",
     "string_type": "must be text",
 }
 """The commonest problems in plain words; the rest are pydantic's."""

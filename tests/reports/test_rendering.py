@@ -14,7 +14,7 @@ from virtual_agora.reports import final_report, session_json, topic_report, writ
 from virtual_agora.reports.rendering import topic_page
 from virtual_agora.reports.words import short
 from virtual_agora.state.demo import DEMO_STAMP, MIXED_STAMP
-from virtual_agora.state.schema import Report, VirtualAgoraState
+from virtual_agora.state.schema import Notice, Report, VirtualAgoraState
 
 HOSTILE = "# <script>alert(1)</script> [x](javascript:1) `|` ../../../etc/passwd\n\n***"
 
@@ -152,7 +152,37 @@ def test_topics_of_the_user_had_no_ballot(state: VirtualAgoraState) -> None:
 def test_a_topic_the_user_put_on_the_agenda_is_named(state: VirtualAgoraState) -> None:
     state["agenda"] = ["Mine"]
     index = final_report(state)["index.md"]
-    assert "Not on this ballot, but on the agenda: “Mine”." in index
+    assert "| – | Mine | – | left undiscussed; added by the user |" in index
+    assert "| 3 | Could the network carry them? | 4 | taken off by the user |" in index
+    assert "| 1 | Who would pay, and how much? | 7 | discussed |" in index
+
+
+def test_a_topic_that_the_participants_took_off_is_not_put_down_to_the_user(
+    state: VirtualAgoraState,
+) -> None:
+    gone = state["agenda"].pop()
+    state["notices"].append(
+        {"kind": "dropped", "agent": "", "text": f"“{gone}”, by 3.", "topic": "", "round": 1}
+    )
+    index = final_report(state)["index.md"]
+    assert f"| 3 | {gone} | 4 | taken off by the participants |" in index
+
+
+def test_the_overview_begins_with_the_answer(state: VirtualAgoraState) -> None:
+    index = final_report(state)["index.md"]
+    _, second, third, *_ = headings(index)
+    assert (second, third) == (("h2", "The answer"), ("h2", "The final report"))
+    assert "## The answer\n\nYes, if a levy pays for it.\n\n## The final" in index
+    paragraph = "Fares cover a third. " * 30
+    state["reports"][-1]["sections"][0]["text"] = "\n\n".join(["# Yes", *[paragraph] * 4])
+    index = final_report(state)["index.md"]
+    assert "### Yes" in index
+    assert index.count("Fares cover") == 60
+    assert "\n\n[In full](final/01_the-answer.md)\n\n## The final report" in index
+    state["reports"][-1]["sections"][0]["text"] = "word " * 1000
+    assert 290 < final_report(state)["index.md"].count("word") < 300
+    state["reports"][-1]["sections"][0]["text"] = ""
+    assert headings(final_report(state)["index.md"])[1] == ("h2", "The final report")
 
 
 def test_a_long_theme_is_a_short_heading_and_told_in_full(state: VirtualAgoraState) -> None:
@@ -238,6 +268,52 @@ def test_the_transcript_has_everything_in_order(state: VirtualAgoraState) -> Non
         '#### <a id="m0024"></a>You\n\nWhat about cyclists?',
     ):
         assert said in text
+
+
+def noticed(kind: Any, text: str, topic: str, round: int) -> Notice:
+    return Notice(kind=kind, agent="user", text=text, topic=topic, round=round)
+
+
+def test_decisions_stand_where_they_were_made(state: VirtualAgoraState) -> None:
+    state["completed_topics"] = [FIRST, SECOND, "Last"]
+    state["topic_summaries"] += [{"topic": "Last", "text": "", "rounds": 3, "concluded_by": "user"}]
+    state["vote_history"] += votes(4, "agenda", FIRST, 0, [[SECOND, "Last"]] * 4)
+    state["proposed_agenda"] = [SECOND, "Last"]
+    state["notices"] = [
+        noticed("user", "The user changed the proposed agenda.", "", 0),
+        noticed("user", "The user asked for another agenda.", FIRST, 3),
+        noticed("dropped", "“Gone”, by 3.", "", 3),
+        noticed("user", "The user closed it.", SECOND, 0),
+        noticed("user", "The user ended the session.", "", 3),
+    ]
+    text = final_report(state)["transcript.md"]
+    told = [
+        "## The agenda",
+        "changed the proposed agenda",
+        "Topic 1",
+        "Poll: close the topic?",
+        "asked for another agenda",
+        "The end of the topic",
+        "## After topic 1",
+        "The agenda that was proposed to the user:\n\n1. Would fewer people drive?\n2. Last",
+        "“Gone”, by 3.",
+        "Topic 2",
+        "The user closed it.",
+        "Topic 3",
+        "## After topic 3",
+        "ended the session",
+    ]
+    positions = [text.index(what) for what in told]
+    assert positions == sorted(positions)
+
+
+def test_a_decision_of_which_nobody_knows_the_place_is_told_at_the_end(
+    state: VirtualAgoraState,
+) -> None:
+    state["topic_summaries"][1]["rounds"] = 3
+    state["notices"] = [noticed("user", "The user had the agenda revised.", "", 3)]
+    text = final_report(state)["transcript.md"]
+    assert "\n\n## Decided between topics\n\n- **The user** (round 3): The user had" in text
 
 
 def test_later_ballots_stand_between_the_topics(state: VirtualAgoraState) -> None:

@@ -86,11 +86,13 @@ def at_once(task: str, names: Iterable[str] = NAMES.values(), topic: str = "") -
     yield from (finished(call) for call in reversed(calls))
 
 
-def message(name: str, text: str, kind: str = "statement", round: int = 1) -> dict[str, Any]:
+def message(
+    name: str, text: str, kind: str = "statement", round: int = 1, topic: str = TOPICS[0]
+) -> dict[str, Any]:
     id_ = next((id_ for id_, known in NAMES.items() if known == name), "user")
     return {
         "id": "m0001", "agent": id_, "speaker": name, "role": "participant", "kind": kind,
-        "topic": TOPICS[0], "round": round, "content": text, "at": "2026-01-01T00:00:00+00:00",
+        "topic": topic, "round": round, "content": text, "at": "2026-01-01T00:00:00+00:00",
     }  # fmt: skip
 
 

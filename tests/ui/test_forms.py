@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import StringIO
 from typing import Any
 
@@ -78,7 +79,7 @@ def answer(question: Question) -> Any:
         (FAILURE, "e", {"action": "exclude_agent"}),
         (
             FAILURE,
-            "m" + CLEAR + "ollama" + ENTER + "llama" + ENTER + "http://localhost" + ENTER,
+            "mollama" + ENTER + "llama" + ENTER + "http://localhost" + ENTER,
             {
                 "action": "replace_model",
                 "provider": "ollama",
@@ -122,7 +123,7 @@ def test_keys_answer_questions(
         (THEME, ENTER + "  " + ENTER + "Buses?" + ENTER + "n", {"action": "start", "theme": "  Buses?", "topics": []}),
         (THEME, "B" + ENTER + "yOne" + ENTER + "one" + ENTER + "2" + ENTER + ENTER, {"action": "start", "theme": "B", "topics": ["One", "one2"]}),
         (TURN, "p" + ALT_ENTER + "Hm" + ALT_ENTER, {"action": "participate", "text": "Hm"}),
-        (FAILURE, "m" + CLEAR + ENTER + "xai" + ENTER + ENTER + "grok" + ENTER + ENTER, {"action": "replace_model", "provider": "xai", "model": "grok", "base_url": None}),
+        (FAILURE, "mopenainonsense" + ENTER + CLEAR + "xai" + ENTER + ENTER + "grok" + ENTER + ENTER, {"action": "replace_model", "provider": "xai", "model": "grok", "base_url": None}),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_not_accepted_and_can_be_mended(
@@ -134,7 +135,7 @@ def test_what_cannot_be_is_not_accepted_and_can_be_mended(
 
 @pytest.mark.parametrize(
     ("question", "keys"),
-    [(TURN, "pNever mind" + ESC), (AGENDA, "rNo"+ ESC), (AGENDA, "eJ" + ESC), (FAILURE, "mx" + ENTER + ESC)],
+    [(TURN, "pNever mind" + ESC), (AGENDA, "rNo"+ ESC), (AGENDA, "eJ" + ESC), (FAILURE, "mgrok" + ENTER + ESC)],
 )  # fmt: skip
 def test_escape_goes_back_to_the_choice(
     typed: Callable[[str], None], question: Question, keys: str
@@ -186,16 +187,54 @@ def test_pasted_escape_sequences_do_not_reach_the_answer(typed: Callable[[str], 
     assert answer(TURN) == {"action": "participate", "text": "Hello you"}
 
 
-def test_the_choice_shows_keys_and_meanings_and_marks_the_default() -> None:
+def written(question: Question, typed: str) -> str:
+    """What the forms write to a terminal of 60 columns while a question is answered, without its colours."""
     screen = StringIO()
     size = Size(rows=24, columns=60)
     with create_pipe_input() as keys:
         output = Vt100_Output(screen, lambda: size, term="xterm", enable_cpr=False)
-        with create_app_session(input=keys, output=output):
-            keys.send_text(ENTER)
-            answer(AGENDA)
+        with create_app_session(input=keys, output=output), suppress(KeyboardInterrupt):
+            keys.send_text(typed)
+            answer(question)
     text = re.sub(r"\x1b\[\d*C", " ", screen.getvalue())
-    text = re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", text)
+    return re.sub(r"\x1b\[[?\d;]*[A-Za-z]", "", text)
+
+
+def test_a_text_that_is_broken_off_is_left_to_be_copied() -> None:
+    text = written(TURN, "pLine one" + ENTER + "line two" + CTRL_C)
+    assert "This was typed, and not sent:\r\n\r\nLine one\r\nline two\r\n" in text
+    assert "not sent" not in written(TURN, "p" + CTRL_C)
+
+
+def test_a_line_says_how_it_is_sent_and_left() -> None:
+    assert "Enter to send · Esc to go back" in written(AGENDA, "r" + ENTER)
+    flat = " ".join(written(FAILURE, "m" + CTRL_C).split())
+    assert "as before) Enter to send · Esc to go back" in flat  # nothing is cut off
+    text = written(THEME, "B" + CTRL_C)
+    assert "Enter to send" in text
+    assert "Esc" not in text
+
+
+def test_whoever_replaces_a_model_is_told_for_whom_and_what_there_is() -> None:
+    both = [*FAILURES, {**FAILURES[0], "agent": "Bruno"}]
+    question = hitl.provider_failure(both, may_exclude=True, step="statement")
+    left, prompts = iter(["replace", "opnai", "xai", "grok", ""]), list[str]()
+
+    def read(prompt: str) -> str:
+        prompts.append(prompt)
+        return next(left)
+
+    console = plain_console(file := StringIO())
+    ask(question, console=console, reader=Lines(console, read))
+    first, second = prompts[1:3]
+    assert first.startswith("Ada and Bruno will speak through which provider: openai, anthropic, ")
+    assert first.endswith(" or offline? (empty: openai, as before): ")
+    assert second == first
+    assert "There is no provider “opnai”. Did you mean “openai”?" in file.getvalue()
+
+
+def test_the_choice_shows_keys_and_meanings_and_marks_the_default() -> None:
+    text = written(AGENDA, ENTER)
     assert "The assembly proposes this agenda." in text
     assert re.search(r"› *\[a\] *approve", text)
     assert re.search(r"\[e\] *edit *change, move, add or take off topics", text)
@@ -246,9 +285,12 @@ def test_a_wrong_answer_is_explained_first(typed: Callable[[str], None]) -> None
         (AGENDA, [""], {"action": "approve"}),
         (AGENDA, ["what?", "re", "reorder", "3, 1", ], {"action": "reorder", "order": [3, 1]}),
         (AGENDA, ["reorder", "4 1", "2 1"], {"action": "reorder", "order": [2, 1]}),
-        (AGENDA, ["e", "One", "Two", ""], {"action": "edit", "agenda": ["One", "Two"]}),
+        (AGENDA, ["e", "One", "Two", "", "yes"], {"action": "edit", "agenda": ["One", "Two"]}),
+        (AGENDA, ["e", "Onr", "", "no", "One", "", "yes"], {"action": "edit", "agenda": ["One"]}),
+        (AGENDA, ["e", "", "a"], {"action": "approve"}),
         (AGENDA, ["rej", "Dull"], {"action": "reject", "reason": "Dull"}),
         (TURN, ["p", "", "Line one", "line two", ""], {"action": "participate", "text": "Line one\nline two"}),
+        (AGENDA, ["edit", "One", "one", "", "Two", "", "yes"], {"action": "edit", "agenda": ["Two"]}),
         (FAILURE, ["repl", "", "gpt-10", ""], {"action": "replace_model", "provider": "openai", "model": "gpt-10", "base_url": None}),
         (THEME, ["", "Buses?", "y", "One", ""], {"action": "start", "theme": "Buses?", "topics": ["One"]}),
     ],

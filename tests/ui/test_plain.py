@@ -6,7 +6,18 @@ import re
 import pytest
 
 from tests.conftest import TestClock
-from tests.ui.script import NAMES, plainly, session, spoken, started, tokens
+from tests.ui.script import (
+    AGENTS,
+    NAMES,
+    TOPICS,
+    message,
+    plainly,
+    session,
+    spoken,
+    started,
+    tokens,
+    vote,
+)
 from virtual_agora import hitl
 from virtual_agora.events import (
     CallFailed,
@@ -109,6 +120,69 @@ def test_what_the_user_decides_is_told() -> None:
     ]
     positions = [text.index(what) for what in told]
     assert positions == sorted(positions)
+
+
+def test_the_standing_agenda_is_no_proposal_of_the_moderator() -> None:
+    standing = {"agent": "moderator", "topics": [{"title": TOPICS[1], "why": "on the agenda"}]}
+    added = {"agent": "participant-1", "topics": [{"title": "Bicycles", "why": "w"}]}
+    update = {"proposals": [standing, added]}
+    text = plainly(
+        [
+            StepFinished("agent_instantiation", {"agents": AGENTS}, 0, "", 0),
+            StepFinished("agenda_modification", update, 4, "", 3),
+            StepFinished("topic_refinement", update, 1, "", 3),
+        ]
+    )
+    assert f"  On the agenda already\n    · {TOPICS[1]}\n  Ada\n    · Bicycles\n" in text
+    assert text.count("On the agenda already") == 1
+    assert "  Ada: as before\n" in text
+    assert "  moderator\n    ·" not in text
+    assert "moderator: as before" not in text
+
+
+def test_a_poll_that_was_just_told_is_not_repeated_by_the_question() -> None:
+    poll = {"yes": 1, "no": 1, "abstained": 0, "needed": 2}
+    votes = [vote("conclude_topic", choice, "") for choice in ("yes", "no")]
+    counted = StepFinished("end_topic_poll", {"vote_history": votes, "poll": poll}, 2, TOPICS[0], 3)
+    asked = QuestionAsked("q", hitl.periodic_stop(TOPICS[0], 3, poll))
+    assert plainly([counted, asked]).count("yes needed") == 1
+    assert plainly([asked]).count("yes needed") == 1
+    later = StepFinished("vote_evaluation", {"concluded_by": ""}, 2, TOPICS[0], 3)
+    assert plainly([counted, later, asked]).count("yes needed") == 2
+
+
+def test_a_resumed_session_tells_what_was_said_last() -> None:
+    text = resumed(
+        messages=[
+            message("Ada", "The first round."),
+            message("Ada", "I say\n\nthis.", round=2),
+            message("You", "x" * 3000, "user", 2),
+            message("Chen", "Elsewhere", topic="Other"),
+        ],
+        round_summaries=[{"topic": TOPICS[0], "round": 1, "text": "They agree."}],
+    )
+    assert "\nSummary of round 1\n  They agree." in text
+    assert "\nSo far in round 2\n  Ada\n    I say this.\n  You\n    xxx" in text
+    assert 500 < text.count("x") < 700
+    assert "The first round." not in text
+    assert "Elsewhere" not in text
+    assert text.index("It goes on at") < text.index("They agree") < text.index("I say this")
+    assert "No round of this topic is summed up so far." in resumed(messages=[message("Ada", "a")])
+    assert "Nothing was said on this topic so far." in resumed()
+    assert "said" not in resumed(current_topic="")
+
+
+def resumed(**state: object) -> str:
+    """What the plain view tells of a saved session as it is resumed."""
+    written = io.StringIO()
+    with PlainView(plain_console(written)) as view:
+        view.recall(
+            {"session_id": "s", "reports_dir": "/r", "agents": AGENTS, "current_phase": 2}
+            | {"current_topic": TOPICS[0], "current_round": 2}
+            | state
+        )
+        view(SessionStarted("s", "t", resumed=True, stamp=""))
+    return written.getvalue()
 
 
 class Stream(io.TextIOWrapper):

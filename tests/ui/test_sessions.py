@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.ui.script import AGENTS, TOPICS, drawn, usage, vote
+from tests.ui.script import AGENTS, TOPICS, drawn, message, usage, vote
 from virtual_agora.execution.session import SessionInfo, Step
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
 
@@ -89,6 +89,28 @@ def test_a_session_is_summed_up_with_the_way_on() -> None:
         "Go on: virtual-agora resume otter",
     ):
         assert said in text, said
+
+
+def test_a_session_shows_what_was_said_in_the_round_under_way() -> None:
+    said = message("Ada", "Buses\nare slow. " * 50, round=2, topic=TOPICS[1])
+    summary = {"topic": TOPICS[1], "round": 1, "text": "They differ."}
+    state = {**STATE, "messages": [said], "round_summaries": [summary]}
+    text = drawn(show_session(state, info("otter", "interrupted")))
+    assert re.search(r"Summary of round 1\n +They differ\.", text)
+    assert re.search(r"So far in round 2\n +Ada\n +Buses are slow\.", text)
+    assert text.count("Buses are slow.") < 15
+
+
+def test_a_ballot_shows_its_result() -> None:
+    rankings = [[*TOPICS], [TOPICS[0], TOPICS[2], TOPICS[1]], []]
+    cast = [{**vote("agenda", "x", ""), "choice": ranking} for ranking in rankings]
+    text = drawn(
+        show_session(
+            {**STATE, "vote_history": cast, "tally": {"rule": "borda"}}, info("otter", "complete")
+        )
+    )
+    assert "  Agenda: 2 ballots, 1 abstained\n    1. Who pays for it\n    2. " in text
+    assert "    2. What it does to traffic = Who rides at night\n" in text
 
 
 def test_a_complete_session_has_nothing_to_go_on_with() -> None:

@@ -15,7 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_parity.human import NOBODY, Question, default_of
 from langgraph_parity.leg import Leg
 from langgraph_parity.replies import Reply, answers_strategy, hypothesis, options_of, wrong
-from langgraph_parity.rules import Finding, ParityError
+from langgraph_parity.rules import Finding, ParityError, switched_off
 from langgraph_parity.target import Target
 
 if TYPE_CHECKING:
@@ -103,7 +103,10 @@ class _Session:
         self.asked = self.wrong_in_row = 0
         self.last: tuple[Question, Reply, Any] | None = None
         """A question with the wrong reply it got, and the state it was asked in."""
-        self.careful = False
+        self.odd: Reply | None = None
+        """The latest reply, if it was not a valid one."""
+        self.refused: Reply | None = None
+        """The reply that failed a run: from there on, all are valid."""
 
     def run(self) -> list[Finding]:
         """Run to the end or the bound of questions; what was found."""
@@ -117,7 +120,8 @@ class _Session:
                 self._ids(leg)
             leg = self._leg(None, leg.run.thread_id)
         theirs = [f for f in self.parity.findings if f.rule not in NOT_HERE]
-        return list(dict.fromkeys([*self.found, *theirs]))
+        off = switched_off()
+        return [f for f in dict.fromkeys([*self.found, *theirs]) if f.rule not in off]
 
     def _leg(self, input: Any, thread_id: str | None) -> Leg:
         self.lines.append([])
@@ -127,9 +131,11 @@ class _Session:
         parity._drive(leg)
         if leg.run.ended == "done" and self.last is not None:
             self._accepted("the session went on to its end")
-        if leg.run.ended == "failed" and self.last is None:  # not for a wrong answer
+        if leg.run.ended == "failed" and self.odd is None:  # not for a wrong answer
             said = f"{type(leg.run.raised).__name__}: {leg.run.raised}"
-            rule = "P402" if self.careful else "P401"
+            if self.refused is not None:
+                said = f"it was answered with {reprlib.repr(self.refused.value)}, and no valid answer helps any more: {said}"
+            rule = "P401" if self.refused is None else "P402"
             if not any(f.rule == "P606" for f in parity.findings):
                 self.found.append(Finding(rule, self.target.name, said))
         return leg
@@ -143,6 +149,7 @@ class _Session:
         default = None if default is NOBODY else default
         reply = self._reply(value, default)
         self.lines[-1].append(reply.value)
+        self.odd = None if reply.kind == "valid" else reply
         self.good = self.good if default is None else default
         if reply.value is None:
             return None
@@ -156,7 +163,7 @@ class _Session:
         valid = default if default is not None else next(iter(options_of(value)), None)
         if self.asked > ASKED:
             return Reply("nobody", None)
-        if self.careful or self.asked > CHOSEN or self.wrong_in_row >= WRONG:
+        if self.refused or self.asked > CHOSEN or self.wrong_in_row >= WRONG:
             return Reply("valid", valid)
         reply: Reply = self.data.draw(answers_strategy(value, default, self.given))
         return reply
@@ -184,18 +191,18 @@ class _Session:
     def _refused(self, leg: Leg) -> bool:
         """A run that a wrong answer failed: from here on, valid answers must go on."""
         leg.run.looked_at = True
-        if self.last is None:
+        if self.odd is None:
             return False
-        _, _, was = self.last
-        if (now := leg.graph.get_state(leg.config).values) != was:
-            changed = ", ".join(sorted(_changed(was, now)))
-            self._accepted(f"it failed, and {changed} has changed")
-        self.last, self.careful = None, True
+        if self.last is not None:
+            now = leg.graph.get_state(leg.config).values
+            if changed := ", ".join(sorted(_changed(self.last[2], now))):
+                self._accepted(f"it failed, and {changed} has changed")
+        self.last, self.refused, self.odd = None, self.odd, None
         return True
 
     def _ids(self, leg: Leg) -> None:
         """Where answers are taken by id: one of a question that is gone, or never was, must be refused."""
-        if self.target.resume is None or not leg.run.questions or self.careful:
+        if self.target.resume is None or not leg.run.questions or self.refused:
             return
         config: RunnableConfig = leg.config
         before = leg.graph.get_state(config)

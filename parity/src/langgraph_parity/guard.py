@@ -21,11 +21,12 @@ from unittest import mock
 import pytest
 from langchain_core.runnables.config import merge_configs, var_child_runnable_config
 from langgraph import types as langgraph_types
-from langgraph.config import get_config
 from langgraph.errors import GraphInterrupt
 from langgraph.pregel import Pregel
 
 from langgraph_parity.coordinator import stream_graph
+from langgraph_parity.effects import Effects
+from langgraph_parity.repeated import Repeated, running_task
 from langgraph_parity.returned import Returned
 from langgraph_parity.rules import Finding
 from langgraph_parity.stack import Places, code_of, look_up, place, within
@@ -71,6 +72,7 @@ class Guard:
     asking: dict[str, str] = field(default_factory=dict)
     """Root tasks that raised an interrupt which has not been stored yet, and where they did."""
     swallowed: dict[str, str] = field(default_factory=dict)
+    repeated: Repeated = field(default_factory=Repeated)
     _depth: int = 0
     _undo: list[Callable[[], None]] = field(default_factory=list)
 
@@ -80,6 +82,7 @@ class Guard:
             for name in METHODS:
                 self._wrap(Pregel, name, functools.partial(_watch_call, self, name))
             self._wrap(GraphInterrupt, "__init__", functools.partial(_watch_interrupt, self))
+            self._wrap(Effects, "record", functools.partial(_watch_effect, self))
             self._wrap(mock._patch, "__enter__", functools.partial(_watch_mock, self))
             self._wrap(pytest.MonkeyPatch, "setattr", functools.partial(_watch_setattr, self))
         return self
@@ -127,6 +130,8 @@ class Guard:
                 yield Finding("P206", node, key)
         for where, node in self.swallowed.items():
             yield Finding("P301", node, f"raised in {where}")
+        for (name, key), node in self.repeated.found.items():
+            yield Finding("P306", node, name if key is None else f"{name} {key}")
         for patch in self.replaced:
             internal = all(within(name, package) for name in (patch.name, patch.module))
             if internal and not any(fnmatch.fnmatch(patch.name, seam) for seam in target.seams):
@@ -155,9 +160,17 @@ def _watch_interrupt(guard: Guard, original: Any) -> Any:
         original(self, interrupts)
         frame = sys._getframe(1)
         if frame.f_code is langgraph_types.interrupt.__code__:
-            namespace = str(get_config()["configurable"].get("checkpoint_ns", ""))
-            task = namespace.split("|")[0].partition(":")[2]
+            _, task = running_task()
             guard.asking[task] = place(look_up(frame.f_back)[0])
+            guard.repeated.asked(task)
+
+    return watched
+
+
+def _watch_effect(guard: Guard, original: Any) -> Any:
+    def watched(self: Any, name: str, key: object = None, /, **data: Any) -> None:
+        original(self, name, key, **data)
+        guard.repeated.happened(name, key)
 
     return watched
 

@@ -50,6 +50,8 @@ class Leg:
         self.limit = limit if limit is not None else self.target.superstep_limit
         self.run = Run(thread_id)
         self.before: Any = {}
+        self._answered: tuple[Question, int] | None = None
+        """The question answered last, and what was written until then."""
         self._found: list[Finding] = []
 
     def __enter__(self) -> Leg:
@@ -112,6 +114,7 @@ class Leg:
         if kind == "question" and node and self.target.question_type is question_type:
             kind = node
         question = Question(kind, id_, value, node=node)
+        self._asked_anew(question)
         self.run.questions.append(question)
         self._found += self.checks.question(node or kind, value)
         if len(self.run.questions) > self.limit:
@@ -121,7 +124,19 @@ class Leg:
         except Unanswered:
             self._found.append(Finding("P305", node or kind, f"type {kind}, the list is used up"))
             given = NOBODY
-        return None if given is NOBODY else given
+        if given is NOBODY:
+            return None
+        self._answered = (question, self.saver.mark())
+        return given
+
+    def _asked_anew(self, question: Question) -> None:
+        """Is it the same question again, from a run of the graph that was not told the answer?"""
+        if self._answered is None or self._answered[0].value != question.value:
+            return
+        written = [w for w in self.saver.written[self._answered[1] :] if w.thread_id == self.run.thread_id]  # fmt: skip
+        channels = {channel for w in written for channel, _ in w.writes}
+        if "__interrupt__" in channels and "__resume__" not in channels:
+            self._found.append(Finding("P307", question.node or question.type))
 
     def saw(self, update: Any, values: Any) -> None:
         """An update came, and `values` is what is committed."""

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from langchain_core.messages import BaseMessage
+
 __all__ = ["differences", "plain", "unlike"]
 
 # Ids that were drawn, as messages have them: with the bits that tell a UUID from any other hexadecimal number.
@@ -18,7 +20,7 @@ def plain(
     thread_id: str,
     volatile: tuple[str, ...] | Callable[[dict[str, Any]], Any] = (),
 ) -> Any:
-    """The values in dicts, lists and texts; the thread's id and every UUID stand as `<thread>`, `<id 1>`, ….
+    """The values in dicts, lists and texts; the thread's id stands as `<thread>`, UUIDs and ids of messages as `<id 1>`, ….
 
     `volatile` are names left out wherever they are a key, or a function that returns what is compared.
     """
@@ -38,6 +40,10 @@ class _Plain:
             return value
         if isinstance(value, str):
             return self._text(value)
+        if (
+            isinstance(value, BaseMessage) and value.id
+        ):  # each vendor draws them in a form of its own
+            self._ids.setdefault(value.id, f"<id {len(self._ids) + 1}>")
         if hasattr(value, "model_dump"):
             value = value.model_dump()
         elif dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -54,6 +60,8 @@ class _Plain:
         return self._text(repr(value))
 
     def _text(self, text: str) -> str:
+        if text in self._ids:
+            return self._ids[text]
         if self._thread:
             text = self._thread.sub("<thread>", text)
         return UUID.sub(lambda m: self._ids.setdefault(m[0], f"<id {len(self._ids) + 1}>"), text)

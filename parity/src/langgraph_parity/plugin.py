@@ -180,4 +180,4 @@ def _allowed(item: pytest.Item) -> set[str]:
         raise pytest.UsageError(
             f"parity_allow: there is no rule {', '.join(sorted(unknown))}. See `parity rules`."
         )
-    return names
+    return names | rules.switched_off()

@@ -55,8 +55,8 @@ def replay(
     app = target.make(InMemorySaver(), variant)
     graph = target.graph_of(app)
     history = read(path, _serde(graph))
-    known = () if callable(target.volatile) else target.volatile
-    made = _Replay(history, target, graph, [*known, *volatile], variant)
+    theirs = () if callable(target.volatile) else target.volatile
+    made = _Replay(history, target, graph, [*theirs, *volatile], variant)
     return list(dict.fromkeys(made.findings()))
 
 

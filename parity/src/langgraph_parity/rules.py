@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -114,3 +115,8 @@ class ParityUsageError(Exception):
 
 allowed: set[str] = set()
 """Rules that the running test may break."""
+
+
+def switched_off() -> set[str]:
+    """Rules whose findings are dropped in this process: ids in the environment variable `PARITY_WITHOUT`."""
+    return set(os.environ.get("PARITY_WITHOUT", "").replace(",", " ").split())

@@ -203,7 +203,7 @@ class Parity:
                 return leg.without_checkpointer()
             try:
                 leg.begin()
-                leg.before = leg.graph.get_state(leg.config).values
+                leg.before = leg.graph.get_state(leg.graph.get_state(leg.config).config).values
                 for update in leg.stream(asynchronous=False):
                     leg.saw(update, leg.graph.get_state(leg.config).values)
             except (Exception, Died, NeverEnds) as error:
@@ -218,7 +218,8 @@ class Parity:
             try:
                 if inspect.isawaitable(begun := leg.begin()):
                     leg.moved(await begun)
-                leg.before = (await leg.graph.aget_state(leg.config)).values
+                latest = await leg.graph.aget_state(leg.config)
+                leg.before = (await leg.graph.aget_state(latest.config)).values
                 async for update in leg.stream(asynchronous=True):
                     leg.saw(update, (await leg.graph.aget_state(leg.config)).values)
             except (Exception, Died, NeverEnds) as error:

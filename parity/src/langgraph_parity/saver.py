@@ -54,6 +54,7 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
         """It was read synchronously, so it can be."""
         self._takes_path = put_writes_accepts_task_path(inner.put_writes)
         self._limit: int | None = None
+        self._towards_limit = 0
         self._lock = threading.RLock()
         self._counts = Counter(checkpoints=0, writes=0, bytes=0)
         self._sends: dict[tuple[str, str, str], list[str]] = {}
@@ -87,8 +88,8 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
         self.dead, self.die_at = False, None
 
     def limit(self, checkpoints: int | None) -> None:
-        """Raise `NeverEnds` instead of writing more than so many from now on; None takes the limit away."""
-        self._limit = None if checkpoints is None else self._counts["checkpoints"] + checkpoints
+        """Raise `NeverEnds` instead of writing more than so many of root graphs from now on; None: no limit."""
+        self._limit, self._towards_limit = checkpoints, 0
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -186,7 +187,7 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
 
     def put(self, config: RunnableConfig, *checkpoint: Any) -> RunnableConfig:
         """Store a checkpoint, with its metadata and new versions."""
-        self._check_limit()
+        self._check_limit(config)
         with self._writing():
             made = self.inner.put(config, *checkpoint)
             self._stored(config, *checkpoint)
@@ -194,14 +195,17 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
 
     async def aput(self, config: RunnableConfig, *checkpoint: Any) -> RunnableConfig:
         """Store a checkpoint, with its metadata and new versions."""
-        self._check_limit()
+        self._check_limit(config)
         with self._writing():
             made = await self.inner.aput(config, *checkpoint)
             self._stored(config, *checkpoint)
         return made
 
-    def _check_limit(self) -> None:
-        if self._limit is not None and self._counts["checkpoints"] >= self._limit:
+    def _check_limit(self, config: RunnableConfig) -> None:
+        if self._limit is None or _place(config)[1]:
+            return
+        self._towards_limit += 1
+        if self._towards_limit > self._limit:
             raise NeverEnds(f"more than {self._limit} checkpoints")
 
     # LangGraph passes the path only to a parameter of this name.

@@ -83,8 +83,8 @@ class Target:
     """State fields that must be empty when a session is done."""
     volatile: tuple[str, ...] | Callable[[dict[str, Any]], Any] = ()
     """What may differ between two runs that are the same, as timestamps do: names of fields (of dicts inside the
-    state, too), or a function of the values that returns what is compared. When a history is replayed, globs of `field`,
-    `node.field`, `field.part`."""
+    state, too), or a function of the values that returns what is compared. A replay reads the names as globs of
+    `field`, `node.field`, `field.part`, and does not call a function."""
     time_limit: float = 30.0
     """Seconds for one run, and for one test."""
     memory_limit: int = 100 * 2**20

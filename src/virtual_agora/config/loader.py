@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from virtual_agora.config.mistakes import describe
+from virtual_agora.config.mistakes import check_providers, describe
 from virtual_agora.config.models import Config
 from virtual_agora.errors import ConfigurationError
 
@@ -24,13 +24,16 @@ CONFIG_NAMES = ("config.yml", "config.yaml")
 MAX_BYTES = 1_000_000
 
 
-def load_config(path: Path | None = None) -> Config | None:
+def load_config(
+    path: Path | None = None, check_provider: Callable[[str], object] | None = None
+) -> Config | None:
     """The configuration in `path`, or in the working folder's `config.yml`; None when there is none.
 
-    A relative `prompts` folder is meant from the file's own folder, and comes back absolute.
+    A relative `prompts` folder is meant from the file's own folder, and comes back absolute. `check_provider`
+    is given the name of each provider, and raises ConfigurationError for one that it does not know.
 
     Raises:
-        ConfigurationError: the file cannot be read, is not YAML, or does not fit the model.
+        ConfigurationError: the file cannot be read, is not YAML, does not fit the model, or names no provider.
     """
     if path is None:
         path = next((Path(name) for name in CONFIG_NAMES if os.path.lexists(name)), None)
@@ -41,6 +44,8 @@ def load_config(path: Path | None = None) -> Config | None:
         config = Config.model_validate(_construct(path, root))
     except ValidationError as error:
         raise describe(error, root, str(path)) from None
+    if check_provider is not None:
+        check_providers(config, check_provider, root, str(path))
     if config.prompts is None:
         return config
     folder = path.parent / Path(config.prompts).expanduser()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from virtual_agora.config.models import Config
+from virtual_agora.config.models import ROLES, AgentConfig, Config
 from virtual_agora.errors import ConfigurationError
 
-__all__ = ["describe"]
+__all__ = ["check_providers", "describe"]
 
 _UNKNOWN = ("extra_forbidden", "invalid_key")
 
@@ -67,6 +67,29 @@ def describe(error: ValidationError, root: yaml.Node, file: str) -> Configuratio
         if _has_default(location)
         else "Correct it.",
     )
+
+
+def check_providers(
+    config: Config, check: Callable[[str], object], root: yaml.Node, file: str
+) -> None:
+    """Have `check` look at the provider of every agent in the file; what it raises is told with its place.
+
+    Raises:
+        ConfigurationError: by `check`, with file and line.
+    """
+    named: list[tuple[Location, AgentConfig]] = [
+        (("agents", number), member) for number, member in enumerate(config.agents)
+    ]
+    named += [((role,), agent) for role in ROLES if (agent := getattr(config, role)) is not None]
+    for location, agent in named:
+        try:
+            check(agent.provider)
+        except ConfigurationError as error:
+            line = _line(root, (*location, "provider"))
+            raise ConfigurationError(
+                f"{file}, line {line}: {error.message[0].lower()}{error.message[1:]}",
+                hint=error.hint,
+            ) from None
 
 
 def _expected(problem: ErrorDetails) -> str:

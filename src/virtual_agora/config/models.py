@@ -165,10 +165,6 @@ class Config(_Strict):
         agents = [moved(agent) for agent in self.agents]
         return Config.model_validate({**self.model_dump(), **roles, "agents": agents})
 
-    def is_demo(self) -> bool:
-        """Whether any agent speaks scripted text instead of asking a model."""
-        return any(agent.provider == "offline" for agent in self.everyone())
-
     def role(self, name: Role) -> AgentConfig:
         """The agent for a role, which is the first participant's model where none is named."""
         chosen: AgentConfig | None = getattr(self, name)

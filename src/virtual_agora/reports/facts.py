@@ -13,6 +13,7 @@ __all__ = [
     "amount",
     "between_topics",
     "conclusion",
+    "decisions_between",
     "last_poll",
     "last_words",
     "names",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 State = Mapping[str, Any]
+
+ENDED = "ended the session."
+"""How the last decision that a user can take is put in its notice."""
 
 RULES = {
     "majority": "more than half must be for it",
@@ -118,4 +122,34 @@ def between_topics(state: State) -> dict[int, list[list[Vote]]]:
         if votes[0]["kind"] != "conclude_topic":
             last = votes[0]["topic"]
             found.setdefault(closed.index(last) + 1 if last in closed else 0, []).append(votes)
+    return found
+
+
+def decisions_between(state: State) -> dict[int, list[Notice]]:
+    """What was decided on the agenda and the session, by the number of topics closed before; −1: that is not known.
+
+    Such a notice has no topic. It lies between those before and after it that have one, and has the number of
+    rounds that the topic closed last had; where that leaves a choice, agendas are changed where they are voted on.
+    """
+    closed = list(state.get("completed_topics", []))
+    rounds = [0, *(summary["rounds"] if (summary := summary_of(state, t)) else 0 for t in closed)]
+    ballots = [
+        number
+        for number, occasions in between_topics(state).items()
+        if any(votes[0]["kind"] == "agenda" for votes in occasions)
+    ]
+    notices: list[Notice] = state.get("notices", [])
+    places = [closed.index(n["topic"]) if n["topic"] in closed else None for n in notices]
+    found: dict[int, list[Notice]] = {}
+    for at, notice in enumerate(notices):
+        if notice["topic"] or notice["kind"] not in ("user", "dropped"):
+            continue
+        first = max((p + 1 for p in places[:at] if p is not None), default=0)
+        last = min((p for p in places[at:] if p is not None), default=len(closed))
+        fitting = [n for n in range(first, last + 1) if rounds[n] == notice["round"]]
+        if notice["text"].endswith(ENDED):
+            fitting = [len(closed)]
+        if len(fitting) > 1:
+            fitting = [number for number in fitting if number in ballots]
+        found.setdefault(fitting[0] if len(fitting) == 1 else -1, []).append(notice)
     return found

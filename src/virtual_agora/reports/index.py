@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -15,16 +15,18 @@ from virtual_agora.reports.facts import (
     notices_on,
     participants,
     poll_words,
+    report_on,
     summary_of,
 )
 from virtual_agora.reports.facts import topics as taken_up
 from virtual_agora.reports.markdown import block, inline, table
-from virtual_agora.reports.words import join, money, notice_lines, short, stamp, theme
+from virtual_agora.reports.words import beginning, join, money, notice_lines, short, stamp, theme
 from virtual_agora.state.schema import Usage
 
 __all__ = ["Entry", "index"]
 
 LONGEST_PERSONA = 160
+LONGEST_ANSWER = 1500
 UNDER_WAY = (
     "**The session is still under way.** This is how it stood when its latest topic was closed."
 )
@@ -49,9 +51,11 @@ def index(state: State, *, finals: Sequence[Entry], topics: Sequence[Entry]) -> 
         f"# {theme(state)}",
         *stamp(state),
         *_whole_theme(state),
+        *_answer(state, finals),
+        *_final(finals),
+        "## How it came about" if finals else "",
         _opening(state, topics),
         "" if _is_complete(state) else UNDER_WAY,
-        *_final(finals),
         *_topics(state, topics),
         *_agenda(state),
         *_panel(state),
@@ -79,6 +83,17 @@ def _opening(state: State, topics: Sequence[Entry]) -> str:
         f"beginning {datetime.fromisoformat(state['start_time']):%Y-%m-%d %H:%M} UTC. "
         f"Session `{state['session_id']}`."
     )
+
+
+def _answer(state: State, finals: Sequence[Entry]) -> list[str]:
+    """What the final report begins with, as far as it fits on the first page."""
+    report = report_on(state, "")
+    text = report["sections"][0]["text"].strip() if report and finals else ""
+    if not text:
+        return []
+    shown = beginning(text, LONGEST_ANSWER)
+    link = "" if shown == text else f"[In full]({quote(finals[0].path)})"
+    return [f"## {inline(finals[0].title)}", block(shown, under=2), link]
 
 
 def _final(finals: Sequence[Entry]) -> list[str]:
@@ -116,21 +131,40 @@ def _agenda(state: State) -> list[str]:
     scores = tally["scores"]
     proposed = state.get("proposed_agenda", [])
     rows = [
-        [str(place), inline(title), f"{scores[title]:g}" if title in scores else "–"]
+        [str(place), inline(title), _score(scores, title), _what_became_of(state, title)]
         for place, title in enumerate(proposed, start=1)
     ]
+    others = [t for t in [*taken_up(state), *state.get("agenda", [])] if t not in proposed]
+    rows += [["–", inline(title), "–", _what_became_of(state, title)] for title in others]
     said = f"{amount(tally['ballots'], 'ballot')} counted by the rule “{inline(tally['rule'])}”"
     if tally["abstained"]:
         said += f", {amount(tally['abstained'], 'abstention')}"
     if tally["tie_broken_by"]:
         who = "the moderator" if tally["tie_broken_by"] == "moderator" else "lot"
         said += f"; a tie was broken by {who}"
-    parts += [f"{said}.", table(["Place", "Topic", "Score"], rows)]
-    added = [t for t in [*taken_up(state), *state.get("agenda", [])] if t not in proposed]
-    if added:
-        titles = "; ".join(f"“{inline(title)}”" for title in added)
-        parts.append(f"Not on this ballot, but on the agenda: {titles}.")
-    return parts
+    return [*parts, f"{said}.", table(["Place", "Topic", "Score", "What became of it"], rows)]
+
+
+def _score(scores: Mapping[str, float], title: str) -> str:
+    return f"{scores[title]:g}" if title in scores else "–"
+
+
+def _what_became_of(state: State, title: str) -> str:
+    """Whether a topic was discussed, and who put it on the agenda or took it off, if not the ballot."""
+    is_open = title in state.get("agenda", [])
+    if title not in taken_up(state) and not is_open:
+        dropped = [n["text"] for n in state.get("notices", []) if n["kind"] == "dropped"]
+        by = "the participants" if any(f"“{title}”" in text for text in dropped) else "the user"
+        return f"taken off by {by}"
+    became = "discussed" if not is_open else "left undiscussed"
+    if is_open and not _is_complete(state):
+        became = "still to come"
+    if title in state.get("proposed_agenda", []):
+        return became
+    voted_on = {
+        t for v in state.get("vote_history", []) if v["kind"] == "agenda" for t in v["choice"]
+    }
+    return f"{became}; {'from an earlier ballot' if title in voted_on else 'added by the user'}"
 
 
 def _panel(state: State) -> list[str]:
@@ -199,7 +233,10 @@ def _cost(state: State) -> list[str]:
 
 
 def _files(state: State) -> list[str]:
-    lines = ["- [Transcript](transcript.md): everything that was said and voted, in order"]
+    lines = [
+        "- [Transcript](transcript.md): what was said and voted, in order, and what the user decided; "
+        "the proposals made before a ballot on the agenda are not kept"
+    ]
     if _is_complete(state):
         lines.append("- [Session data](session.json): the same and more, for programs")
     documents = state.get("context_documents", [])

@@ -1,4 +1,4 @@
-"""`transcript.md`: everything that was said and voted, in order."""
+"""`transcript.md`: what was said and voted, in order, and what the user decided."""
 
 from __future__ import annotations
 
@@ -10,46 +10,67 @@ from virtual_agora.reports.facts import (
     amount,
     between_topics,
     conclusion,
+    decisions_between,
+    last_poll,
     last_words,
     names,
+    notices_on,
     poll_words,
     topics,
 )
 from virtual_agora.reports.markdown import block, inline, table
-from virtual_agora.reports.words import join, stamp, theme
-from virtual_agora.state.schema import Message, Vote
+from virtual_agora.reports.words import join, notice_lines, stamp, theme
+from virtual_agora.state.schema import Message, Notice, Vote
 
 __all__ = ["transcript"]
 
 
 def transcript(state: State) -> str:
-    """The whole session as one text. Each message has its id as an anchor."""
-    votes = between_topics(state)
+    """The whole session as one text, but for the proposals, which a state does not keep.
+
+    Each message has its id as an anchor.
+    """
+    votes, decisions = between_topics(state), decisions_between(state)
     parts = [
         "# Transcript",
         *stamp(state),
         f"The deliberation on **{theme(state)}**. See the [overview](index.md).",
     ]
-    if opening := votes.get(0):
-        parts += ["## The agenda", *_ballots(state, opening)]
+    if 0 in votes or 0 in decisions:
+        parts += ["## The agenda", *_between(state, votes.get(0, []), decisions.get(0, []))]
     for number, topic in enumerate(topics(state), start=1):
         parts += _topic(state, number, topic)
-        if after := votes.get(number):
-            parts += [f"## After topic {number}", *_ballots(state, after)]
+        if number in votes or number in decisions:
+            between = _between(state, votes.get(number, []), decisions.get(number, []))
+            parts += [f"## After topic {number}", *between]
+    if elsewhere := decisions.get(-1):
+        parts += ["## Decided between topics", *notice_lines(elsewhere)]
     return join(parts)
+
+
+def _between(
+    state: State, occasions: Sequence[Sequence[Vote]], decisions: Sequence[Notice]
+) -> list[str]:
+    parts = _ballots(state, occasions)
+    return [*parts, "### Decided", *notice_lines(decisions)] if decisions else parts
 
 
 def _topic(state: State, number: int, topic: str) -> list[str]:
     parts = [f'## <a id="topic-{number}"></a>Topic {number}: {inline(topic)}']
     said = [m for m in state.get("messages", []) if m["topic"] == topic]
+    decided = [notice for notice in notices_on(state, topic) if notice["kind"] == "user"]
     spoken = [m for m in said if m["kind"] != "final_words"]
     for round_number, messages in groupby(spoken, key=lambda m: m["round"]):
         parts.append(f"### Round {round_number}")
         for message in messages:
             parts += _message(message)
         parts += _round_end(state, topic, round_number)
+        if made := [notice for notice in decided if notice["round"] == round_number]:
+            parts += ["#### Decided", *notice_lines(made)]
+            decided = [notice for notice in decided if notice not in made]
     how = conclusion(state, topic)
     parts += ["### The end of the topic", f"{how[0].upper()}{how[1:]}."]
+    parts += notice_lines(decided)
     for message in last_words(state, topic):
         parts += _message(message)
     return parts
@@ -93,8 +114,18 @@ def _ballots(state: State, occasions: Sequence[Sequence[Vote]]) -> list[str]:
                 f"### Ballot on the agenda, {amount(len(votes), 'vote')}",
                 "\n".join(f"{n}. {inline(option)}" for n, option in enumerate(options, start=1)),
                 _votes(state, votes, "Ranking, best first", options),
+                *_outcome(state, votes, options),
             ]
     return parts
+
+
+def _outcome(state: State, votes: Sequence[Vote], options: Sequence[str]) -> list[str]:
+    """The agenda that a ballot gave; only that of the latest is kept."""
+    proposed = state.get("proposed_agenda", [])
+    if votes != last_poll(state, "agenda") or sorted(proposed) != options:
+        return []
+    order = [f"{number}. {inline(title)}" for number, title in enumerate(proposed, start=1)]
+    return ["The agenda that was proposed to the user:", "\n".join(order)]
 
 
 def _votes(

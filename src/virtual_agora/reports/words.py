@@ -9,7 +9,7 @@ from virtual_agora.reports.markdown import inline
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import Notice
 
-__all__ = ["join", "money", "notice_lines", "short", "stamp", "theme"]
+__all__ = ["beginning", "join", "money", "notice_lines", "short", "stamp", "theme"]
 
 LONGEST_NOTICE = 400
 LONGEST_THEME = 160
@@ -43,6 +43,15 @@ def short(text: str, limit: int) -> str:
         return inline(line)
     cut = line[: limit - 2]
     return inline(f"{cut.rpartition(' ')[0] or cut} …")
+
+
+def beginning(text: str, limit: int) -> str:
+    """The first paragraphs of `text`, as many as fit into `limit` characters; of a longer first one its beginning."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 2]
+    whole, _, _ = cut.rpartition("\n\n")
+    return whole.rstrip() or f"{cut.rpartition(' ')[0] or cut} …"
 
 
 def theme(state: State) -> str:

@@ -13,12 +13,14 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from virtual_agora.cleaning import clean
-from virtual_agora.errors import InvalidAnswerError
+from virtual_agora.errors import ConfigurationError, InvalidAnswerError
 from virtual_agora.hitl import Answerer, Question, check_answer
+from virtual_agora.providers.vendors import VENDORS, check_provider
 from virtual_agora.ui import LiveView, PlainView, make_console
 from virtual_agora.ui.keyboard import Keyboard
 from virtual_agora.ui.lines import Lines
 from virtual_agora.ui.questions import complaint, facts
+from virtual_agora.ui.text import one_line
 
 __all__ = ["Reader", "answerer", "ask"]
 
@@ -152,22 +154,43 @@ def _topics(question: Question, theme: str, reader: Reader) -> list[str]:
 
 
 def _model(question: Question, reader: Reader) -> Answer | None:
-    failing = question["failures"][0] if question.get("failures") else {}
+    failures = question["failures"]
+    *others, last = [failure["agent"] for failure in failures] or ["They"]
+    who = one_line(f"{', '.join(others)} and {last}" if others else last)
+    failing = {failure["provider"] for failure in failures}
+    as_before = failing.pop() if len(failing) == 1 else ""
+    *names, offline = VENDORS
+    known = f"which provider: {', '.join(names)} or {offline}?"
+    kept = f" (empty: {as_before}, as before)" if as_before else ""
     filled: Answer = {"action": "replace_model"}
-    for key, label, default in (
-        ("provider", "Provider", failing.get("provider", "")),
-        ("model", "Model", ""),
-        ("base_url", "Base URL (empty: the provider's own)", ""),
+    for key, label, check in (
+        ("provider", f"{who} will speak through {known}{kept}", _unknown(as_before)),
+        ("model", "Model", _missing),
+        ("base_url", "Base URL (empty: the provider's own)", None),
     ):
-        value = reader.line(label, default=default, check=None if key == "base_url" else _needed)
+        value = reader.line(label, check=check)
         if value is None:
             return None
         filled[key] = clean(value).strip() or None
+    filled["provider"] = filled["provider"] or as_before
     return filled
 
 
-def _needed(text: str) -> str:
+def _missing(text: str) -> str:
     return "" if text.strip() else "This must not be empty."
+
+
+def _unknown(as_before: str) -> Check:
+    def check(text: str) -> str:
+        if not text.strip() and not as_before:
+            return _missing(text)
+        try:
+            check_provider(clean(text) if text.strip() else as_before)
+        except ConfigurationError as error:
+            return str(error)
+        return ""
+
+    return check
 
 
 def _with(action: str, key: str, value: str | None) -> Answer | None:

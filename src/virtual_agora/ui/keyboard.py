@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from prompt_toolkit import PromptSession
+from prompt_toolkit import PromptSession, print_formatted_text
 from prompt_toolkit.application import Application, get_app_session
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
@@ -15,17 +15,22 @@ from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout
 from prompt_toolkit.styles import Style
 from prompt_toolkit.validation import ValidationError, Validator
 from prompt_toolkit.widgets import Label, RadioList
+from rich.cells import cell_len
 
+from virtual_agora.cleaning import clean
 from virtual_agora.ui.agenda_editor import AgendaEditor
 from virtual_agora.ui.keys import break_off, leave, wait_for_escape
-from virtual_agora.ui.text import one_line
+from virtual_agora.ui.text import one_line, wrap
 
 __all__ = ["Keyboard"]
 
-_TEXT_HINT = "Alt+Enter or Ctrl-D sends · Enter: a new line · Esc goes back, keeps the text"
+_LINE_HINT = "Enter to send · Esc to go back"
+_ONLY_HINT = "Enter to send"
+_TEXT_HINT = "Alt+Enter or Ctrl-D sends · Enter: a new line · Esc: back"
 _STYLE = Style.from_dict(
     {
         "chosen": "reverse",
+        "hint": "dim",
         "bottom-toolbar": "noreverse dim",
     }
 )
@@ -35,7 +40,7 @@ class Keyboard:
     """Answers typed at a terminal; see `forms.Reader`. Make one for each question.
 
     Esc goes back to the choice, and so does Ctrl-D where nothing is typed; what was typed is there again when one
-    returns. What was drawn is erased.
+    returns. What was drawn is erased; a text that Ctrl-C breaks off is left there to be copied.
     """
 
     def __init__(self) -> None:
@@ -87,11 +92,11 @@ class Keyboard:
         back: bool = True,
     ) -> str | None:
         """One line, that can be edited."""
-        return self._prompt(label, " ", default=default, check=check, back=back)
+        return self._prompt(label, default=default, check=check, back=back)
 
     def text(self, label: str, *, check: Callable[[str], str]) -> str | None:
         """Text of several lines."""
-        return self._prompt(label, "\n", check=check, multiline=True)
+        return self._prompt(label, check=check, multiline=True)
 
     def agenda(
         self, titles: Sequence[str], action: str, check: Callable[[dict[str, Any]], str]
@@ -103,7 +108,6 @@ class Keyboard:
     def _prompt(
         self,
         label: str,
-        separator: str,
         *,
         default: str = "",
         check: Callable[[str], str] | None = None,
@@ -125,8 +129,9 @@ class Keyboard:
             elif multiline:
                 event.current_buffer.validate_and_handle()
 
+        hint = "" if multiline else _LINE_HINT if back else _ONLY_HINT
         session: PromptSession[Any] = PromptSession(
-            [("bold", f"\n{one_line(label)}{separator}")],
+            _heading(one_line(label), hint),
             multiline=multiline,
             key_bindings=bindings,
             bottom_toolbar=_TEXT_HINT if multiline else None,
@@ -137,11 +142,25 @@ class Keyboard:
             erase_when_done=True,
         )
         wait_for_escape(session.app)
-        typed = session.prompt(default=self._drafts.get(label) or default)
+        try:
+            typed = session.prompt(default=self._drafts.get(label) or default)
+        except KeyboardInterrupt:
+            if draft := clean(session.default_buffer.text).strip():
+                print_formatted_text(f"\nThis was typed, and not sent:\n\n{draft}\n")
+            raise
         if typed is went_back:
             return None
         self._drafts[label] = typed
         return str(typed)
+
+
+def _heading(label: str, hint: str) -> StyleAndTextTuples:
+    """What stands above the field, broken into lines: the terminal would cut them off."""
+    width = get_app_session().output.get_size().columns - 1
+    lines = [line.rstrip() for line in wrap(label, width)]
+    gap = "  " if cell_len(f"{lines[-1]}  {hint}") <= width else "\n"
+    title = "\n".join(lines)
+    return [("bold", f"\n{title}"), ("class:hint", f"{gap}{hint}" if hint else ""), ("", "\n")]
 
 
 class _Checked(Validator):

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Prose
 
 __all__ = ["Lines"]
@@ -90,15 +91,21 @@ class Lines:
                 ]
                 answer: dict[str, Any] = {"action": action, "order": numbers}
             else:
-                self._say("The topics, one a line. An empty line ends them.")
+                self._say("The topics, one a line. An empty line ends them; at once it goes back.")
                 lines = self._many()
-                if lines is None:
+                if not lines:
                     return None
                 answer = {"action": action, "agenda": lines}
             complaint = check(answer)
-            if not complaint:
+            if not complaint and (action == "reorder" or self._is_right(answer["agenda"])):
                 return answer
             self._say(complaint)
+
+    def _is_right(self, titles: Sequence[str]) -> bool:
+        """Whether these are all the topics wanted: they replace those that were proposed."""
+        self._console.print(draw.agenda(titles))
+        ways = {"yes": "it replaces the one proposed", "no": "type the topics again"}
+        return self.choose("Is that the agenda?", ways, None) == "yes"
 
     def _many(self) -> list[str] | None:
         lines: list[str] = []

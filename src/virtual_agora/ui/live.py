@@ -133,6 +133,7 @@ class LiveView:
         """Take over a saved session's state before its events are shown."""
         with self._lock:
             self.progress.recall(state)
+            self._transcript.recall(state)
 
     def asked(self, question: Mapping[str, Any]) -> bool:
         """Whether this question was the last to be told."""

@@ -81,6 +81,7 @@ class PlainView:
     def recall(self, state: Mapping[str, Any]) -> None:
         """Take over a saved session's state before its events are told."""
         self.progress.recall(state)
+        self._transcript.recall(state)
 
     def asked(self, question: Mapping[str, Any]) -> bool:
         """Whether this question was the last to be told."""

@@ -34,8 +34,8 @@ def complaint(question: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Prose(str(question["error"]), lead="! ", style="red", lead_style="bold red")
 
 
-def facts(question: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """Everything in the question but its options."""
+def facts(question: Mapping[str, Any], *, counted: bool = False) -> Iterator[RenderableType]:
+    """Everything in the question but its options; `counted` when its poll was just shown."""
     kind = str(question["type"])
     yield Heading(_TITLES.get(kind, kind.replace("_", " ").capitalize()), style="magenta")
     yield from complaint(question)
@@ -45,11 +45,11 @@ def facts(question: Mapping[str, Any]) -> Iterator[RenderableType]:
             one_line(topic) + (f" · round {round_number}" if round_number else ""), style="bold"
         )
     if proposed := question.get("proposed_agenda"):
-        counted = (question.get("tally") or {}).get("scores")
-        yield draw.tally(question["tally"], proposed) if counted else draw.agenda(proposed)
-    if question.get("poll"):
+        scored = (question.get("tally") or {}).get("scores")
+        yield draw.tally(question["tally"], proposed) if scored else draw.agenda(proposed)
+    if question.get("poll") and not counted:
         yield draw.poll("The participants on concluding this topic:", question["poll"])
-    if question.get("recommendation"):
+    if question.get("recommendation") and not counted:
         yield draw.recommendation(
             "The participants on ending the session:", question["recommendation"]
         )

@@ -16,10 +16,15 @@ from virtual_agora.state.demo import demo_stamp
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Heading, Palette, Prose, note
 from virtual_agora.ui.progress import PHASES, Progress
+from virtual_agora.ui.recap import so_far
 from virtual_agora.ui.status import place, totals
 from virtual_agora.ui.text import count, money, one_line, tokens
+from virtual_agora.voting.tally import tally
 
 __all__ = ["sessions_table", "show_session", "steps_table"]
+
+RECALLED = 200
+"""Characters of each statement of the round under way that are shown."""
 
 _STATUS = {"complete": "green", "waiting": "magenta", "interrupted": "yellow", "unreadable": "red"}
 _QUESTIONS = {
@@ -77,6 +82,7 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
     progress = Progress()
     progress.recall(state)
     progress.round = info.round
+    palette = Palette()
     session_id = one_line(state.get("session_id", ""))
     yield Heading(f"Session {session_id}")
     yield Prose(one_line(state.get("main_topic", "")) or "The theme is still open.", style="bold")
@@ -87,10 +93,11 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
         yield note(place(progress), "")
     yield from _part(
         "The assembly",
-        [draw.panel(state.get("agents", ()), Palette())] if state.get("agents") else [],
+        [draw.panel(state.get("agents", ()), palette)] if state.get("agents") else [],
     )
     yield from _part("The agenda", list(_agenda(state, info.round)))
-    yield from _part("Votes", list(_votes(state.get("vote_history", ()))))
+    yield from so_far(state, palette, RECALLED)
+    yield from _part("Votes", list(_votes(state)))
     notices = [
         Prose(notice["text"], lead="! ", style="yellow") for notice in state.get("notices", ())
     ]
@@ -128,8 +135,10 @@ def _agenda(state: Mapping[str, Any], round_: int) -> Iterator[RenderableType]:
         yield Prose(one_line(topic) + how, lead=mark, lead_style=style)
 
 
-def _votes(votes: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
-    """A line for each occasion: what was asked, and how many said what."""
+def _votes(state: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """A line for each occasion: what was asked, and how many said what; the agenda that a ballot gave below it."""
+    votes = state.get("vote_history", ())
+    rule = (state.get("tally") or {}).get("rule", "")
     kinds = {"agenda": "Agenda", "conclude_topic": "Conclude", "end_session": "End the session"}
     for (_, kind), group in groupby(votes, key=lambda vote: (vote["ballot"], vote["kind"])):
         cast = list(group)
@@ -144,6 +153,17 @@ def _votes(votes: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
         )
         missing = f", {len(cast) - len(given)} abstained" if len(given) < len(cast) else ""
         yield Prose(f"{what}: {counts}{missing}")
+        if kind == "agenda" and rule and given:
+            yield from _counted(rule, [vote["choice"] for vote in cast if vote["choice"]])
+
+
+def _counted(rule: str, rankings: Sequence[Sequence[str]]) -> Iterator[RenderableType]:
+    """The topics in the order that the ballots gave; those they left tied share a line."""
+    place = 1
+    for group in tally(rule, rankings[0], rankings)["order"]:
+        titles = " = ".join(one_line(title, 80) for title in group)
+        yield Prose(titles, lead=f"{place}. ", indent=4)
+        place += len(group)
 
 
 def _usage(usage: Mapping[str, Mapping[str, Any]]) -> RenderableType:

@@ -28,10 +28,18 @@ from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Boxed, Heading, Palette, Prose, note
 from virtual_agora.ui.progress import PHASES, Call, Progress
 from virtual_agora.ui.questions import facts
+from virtual_agora.ui.recap import so_far
 from virtual_agora.ui.status import place, totals
 from virtual_agora.ui.text import one_line
 
 __all__ = ["Transcript", "failed", "retried"]
+
+RECALLED = 600
+"""Characters of each statement that are shown again when a session is resumed."""
+ON_AGENDA = "moderator"
+"""Has no opinion: what stands under its name among the proposals is on the agenda already."""
+OFF_FORM = "gave an answer that does not fit"
+"""In the reason of a retry: what follows it is written for the model."""
 
 _CONCLUDED = {
     "vote": "The participants conclude this topic.",
@@ -47,6 +55,8 @@ _BY = {
 
 def retried(event: CallRetried) -> str:
     """That an attempt failed, and what follows."""
+    if OFF_FORM in event.reason:
+        return "the answer did not fit the form; asked again"
     wait = f" in {event.wait:.0f} s" if event.wait >= 0.5 else ""
     return f"asking again{wait} ({one_line(event.reason, 140)})"
 
@@ -68,6 +78,12 @@ class Transcript:
         self._heard: set[str] = set()
         self._proposed: dict[str, list[str]] = {}
         self._question: Mapping[str, Any] = {}
+        self._counted = False
+        self._state: Mapping[str, Any] = {}
+
+    def recall(self, state: Mapping[str, Any]) -> None:
+        """Take over a saved session's state: what was said last is told again when the session is resumed."""
+        self._state = state
 
     def heard(self, text: str) -> None:
         """This text was shown whole, as it streamed in."""
@@ -87,11 +103,12 @@ class Transcript:
                 if event.task == "statement":
                     yield from self._round_heading(event.topic, event.round)
             case StepFinished():
+                self._counted = False
                 yield from self._phase_heading()
                 yield from self._step(event)
             case QuestionAsked():
                 self._question = event.payload
-                yield from facts(event.payload)
+                yield from facts(event.payload, counted=self._counted)
             case QuestionAnswered():
                 yield Prose(
                     _decision(event.answer), lead="→ ", style="bold", lead_style="bold magenta"
@@ -122,6 +139,7 @@ class Transcript:
         self._round = (self._progress.topic, self._progress.round) if event.resumed else ("", 0)
         if event.resumed:
             yield note(f"It goes on at: {place(self._progress)}")
+            yield from so_far(self._state, self.palette, RECALLED)
 
     def _phase_heading(self) -> Iterator[RenderableType]:
         phase = self._progress.phase
@@ -186,12 +204,15 @@ class Transcript:
         self, made: list[Mapping[str, Any]], *, refined: bool
     ) -> Iterator[RenderableType]:
         titles = {entry["agent"]: [topic["title"] for topic in entry["topics"]] for entry in made}
+        standing = titles.pop(ON_AGENDA, [])
         before = self._proposed if refined else {}
         changed = {agent: new for agent, new in titles.items() if before.get(agent) != new}
         if refined:
             yield Heading("Refined, having seen everybody's proposals", level=2)
         else:
             yield Heading("What the participants propose", level=2)
+            if standing:
+                yield draw.proposals("On the agenda already", "dim", standing)
         for agent, new in changed.items():
             name = self._progress.name(agent)
             yield draw.proposals(name, self.palette.style(name), new)
@@ -217,6 +238,7 @@ class Transcript:
         ):
             cast = [vote for vote in votes if vote["kind"] == kind]
             if cast:
+                self._counted = True
                 said = [vote["choice"][0] if vote["choice"] else "abstained" for vote in cast]
                 counts: dict[str, Any] = {
                     choice: said.count(choice) for choice in ("yes", "no", "abstained")

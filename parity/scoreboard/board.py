@@ -1,0 +1,139 @@
+"""Seeds each bug into a copy of its application, runs both suites on it, and says which of them notice."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from langgraph_parity import RULES
+from scoreboard.bugs import Bug
+
+__all__ = ["Row", "clean", "rows", "table"]
+
+HERE = Path(__file__).parent
+KIT = HERE.parent / "src"
+AGORA = HERE.parent.parent / "src" / "virtual_agora"
+WORKERS = 2
+TIMEOUT = 300
+FINDING = re.compile(rf"\b({'|'.join(f'{r.id} {re.escape(r.title)}' for r in RULES.values())})  ")
+
+
+@dataclass
+class Row:
+    """What the suites said about one bug."""
+
+    bug: Bug
+    found: list[str] = field(default_factory=list)
+    """Rules among the kit's findings."""
+    failed: bool = False
+    """The kit's suite failed, by whatever."""
+    plain: bool = False
+    """The plain suite failed."""
+    output: str = ""
+
+    @property
+    def caught(self) -> bool:
+        """By the rule that is to name it."""
+        return self.failed and self.bug.rule in self.found
+
+
+def rows(bugs: Iterable[Bug], *, without: str = "", plain: bool = True) -> list[Row]:
+    """Try bugs, some at a time; `without` is a rule that is switched off."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(lambda bug: _row(bug, without, plain), bugs))
+
+
+def clean(app: str, seeds: int) -> list[str]:
+    """Run the kit's suite on the unpatched application once for each seed; a line for each that is not clean."""
+
+    def one(seed: int) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            copy(app, Path(folder))
+            code, output = _pytest(Path(folder), "test_parity.py", seed=seed)
+        lines = "\n    ".join(line for line in output.splitlines() if FINDING.search(line))
+        return "" if code == 0 else f"{app}, seed {seed}: {lines or output[-2000:]}"
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return [said for said in pool.map(one, range(seeds)) if said]
+
+
+def copy(app: str, folder: Path) -> None:
+    """The application and its suites."""
+    shutil.copytree(
+        HERE / app, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    if app == "agora":
+        shutil.copytree(
+            AGORA, folder / "virtual_agora", ignore=shutil.ignore_patterns("__pycache__")
+        )
+
+
+def patch(folder: Path, bug: Bug) -> None:
+    """Seed the bug.
+
+    Raises:
+        ValueError: the text it changes does not stand there exactly once.
+    """
+    for name, old, new in bug.changes:
+        text = (folder / name).read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise ValueError(f"{bug.app} {bug.name}: {name} has {text.count(old)} times {old!r}.")
+        (folder / name).write_text(text.replace(old, new), encoding="utf-8")
+
+
+def table(made: Sequence[Row]) -> str:
+    """As Markdown."""
+    lines = [
+        "| application | bug | what went wrong | rule | caught by the kit | caught by plain pytest |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in made:
+        bug, others = row.bug, [rule for rule in row.found if rule != row.bug.rule]
+        kit = "yes" if row.caught else "**no**"
+        kit += f" (also {', '.join(others)})" if others and row.caught else f" ({', '.join(others) or 'nothing'})" if not row.caught else ""  # fmt: skip
+        name = f"{bug.rule} {RULES[bug.rule].title}"
+        lines.append(f"| {bug.app} | {bug.name} | {bug.story} | {name} | {kit} | {'yes' if row.plain else 'no'} |")  # fmt: skip
+    return "\n".join(lines)
+
+
+def _row(bug: Bug, without: str, plain: bool) -> Row:
+    row = Row(bug)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy(bug.app, folder)
+        patch(folder, bug)
+        code, row.output = _pytest(folder, "test_parity.py", without=without)
+        row.failed = code == 1
+        row.found = sorted({match[1][:4] for match in FINDING.finditer(row.output)})
+        if plain:
+            row.plain = _pytest(folder, "test_plain.py", kit=False)[0] != 0
+    return row
+
+
+def _pytest(
+    folder: Path, suite: str, *, kit: bool = True, seed: int = 0, without: str = ""
+) -> tuple[int, str]:
+    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "-q", "--tb=short", suite]  # fmt: skip
+    command += ["-p", "langgraph_parity.plugin", f"--parity-seed={seed}"] if kit else []
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(folder), str(KIT)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "VIRTUAL_AGORA_OFFLINE_LATENCY": "0",
+        "VIRTUAL_AGORA_HOME": str(folder / "home"),
+        "PARITY_WITHOUT": without,
+    }
+    try:
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        return -1, f"{error.stdout!s}\nThe suite has not ended after {TIMEOUT} s."
+    return done.returncode, done.stdout + done.stderr

@@ -1,0 +1,238 @@
+"""The seeded bugs: what real applications get wrong, each as a change to one file, with the rule that must name it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["BUGS", "Bug"]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`changes` are (file, old, new); each old text stands there once."""
+
+    app: str
+    name: str
+    rule: str
+    story: str
+    changes: tuple[tuple[str, str, str], ...]
+
+
+def desk(name: str, rule: str, story: str, *changes: tuple[str, str]) -> Bug:
+    """A bug of the order desk."""
+    return Bug("desk", name, rule, story, tuple(("desk.py", old, new) for old, new in changes))
+
+
+DESK = (
+    desk(
+        "invoke-in-reply", "P101", "The web page's way of answering runs the graph by invoke().",
+        ('        yield from self.stream(Command(resume=dict(answers)), config)\n', '        self.graph.invoke(Command(resume=dict(answers)), config)\n        self.copy.load(self.graph.get_state(config).values)\n        if self.graph.get_state(config).interrupts:\n            raise GraphInterrupt(self.graph.get_state(config).interrupts)\n        yield from ()\n'),
+    ),
+    desk(
+        "own-checkpointer", "P102", "The graph is compiled with a checkpointer of its own, a leftover of the first prototype.",
+        ("self.graph = graph.compile(checkpointer=checkpointer)", "self.graph = graph.compile(checkpointer=InMemorySaver())"),
+        ("from langgraph.errors", "from langgraph.checkpoint.memory import InMemorySaver\nfrom langgraph.errors"),
+    ),
+    desk(
+        "round-the-stream", "P103", "Answers are streamed straight into the graph, round the place that keeps copy and checkpoint together.",
+        ('        yield from self.stream(Command(resume=dict(answers)), config)\n', '        for chunk in self.graph.stream(Command(resume=dict(answers)), config, durability="sync"):\n            if "__interrupt__" in chunk:\n                raise GraphInterrupt(chunk["__interrupt__"])\n            self.copy.load(self.graph.get_state(config).values)\n            yield chunk\n'),
+    ),
+    desk(
+        "async-durability", "P104", "The stream is left at the default durability: what the shop has seen may not be saved.",
+        (', durability="sync"', ""),
+    ),
+    desk(
+        "early-updates", "P104", "Updates are handed on as they come, before the checkpoint of their step.",
+        ('                held += [(name, chunk[name]) for name in chunk if name in self.graph.nodes]\n', '                done = [(name, chunk[name]) for name in chunk if name in self.graph.nodes]\n                yield from self.commit(config, done, replayed)\n'),
+    ),
+    desk(
+        "untyped-total", "P201", "The total is formatted where it is computed, so a text goes into a number's field.",
+        ('return {"total": total, "round"', 'return {"total": f"{total}", "round"'),
+    ),
+    desk(
+        "log-begun", "P202", "The coordinator begins every order with an empty log.",
+        ("        updates = self.stream(order, config)\n", '        updates = self.stream({**order, "log": []} if order else None, config)\n'),
+    ),
+    desk(
+        "log-trimmed", "P203", "The log is kept short by its reducer, so what was there is gone.",
+        ("    log: Annotated[list[str], operator.add]", "    log: Annotated[list[str], lambda old, new: (old + new)[-5:]]"),
+        ("REDUCERS = {name: hint.__metadata__[0] for", "REDUCERS: dict[str, Any] = {name: hint.__metadata__[0] for"),
+    ),
+    desk(
+        "copy-overwrites", "P204", "The application's copy takes updates by dict.update, not by the schema's reducers.",
+        ("            self.values[name] = reducer(self.values[name], value) if reducer else value", "            self.values[name] = value"),
+    ),
+    desk(
+        "changed-in-place", "P204", "A step appends to the list it was given instead of returning what is new.",
+        ('return {"receipt": receipt, "log": [f"paid {state[\'total\']}"]}', 'state["log"].append(f"paid {state[\'total\']}")\n        return {"receipt": receipt}'),
+    ),
+    desk(
+        "free-line", "P205", "The sum forgets the last line of an order of three or more (an off-by-one of a rewrite).",
+        ('for line in state["lines"])\n        return {"total"', 'for line in state["lines"][: max(2, len(state["lines"]) - 1)])\n        return {"total"'),
+    ),
+    desk(
+        "misspelt-field", "P206", "The terms are returned under a name the state does not have; LangGraph drops them.",
+        ('return {"action": answer["action"], "remark": answer["remark"], "log"', 'return {"action": answer["action"], "remarks": answer["remark"], "log"'),
+    ),
+    desk(
+        "text-accessor", "P207", "The model's text is stored as LangChain's TextAccessor, which comes back as something else.",
+        ("    return str(model.invoke(prompt).text)", "    return model.invoke(prompt).text"),
+    ),
+    desk(
+        "swallowed-interrupt", "P301", "The shell round every step takes the pause for a failure and goes on with the default.",
+        ("            except GraphBubbleUp:\n                raise\n            except Exception as cause:\n", '            except Exception as cause:\n                if step.__name__ == "approve":\n                    return {"action": "approve", "remark": "", "log": [f"no answer: {cause}"]}\n'),
+    ),
+    desk(
+        "stale-answer", "P302", "Answers are passed on without a look at what is waiting.",
+        ("            if id_ not in waiting:\n                raise StaleAnswer(id_)\n            if problem := wrong(waiting[id_], given):\n                raise WrongAnswer(problem)\n", "            if id_ in waiting and (problem := wrong(waiting[id_], given)):\n                raise WrongAnswer(problem)\n"),
+        ("Command(resume=dict(answers))", "Command(resume=next(iter(answers.values())))"),
+    ),
+    desk(
+        "set-in-question", "P303", "A question carries an object of the application, which the web page never gets whole.",
+        ('"total": state["total"], "options": options}', '"total": state["total"], "options": options, "terms_of": Terms(state["terms"])}'),
+        ("class StepFailed(Exception)", "class Terms:\n    def __init__(self, text: str) -> None:\n        self.text = text\n\n\nclass StepFailed(Exception)"),
+    ),
+    desk(
+        "gate-skipped", "P304", "A changed offer goes straight to payment: the second question is never asked.",
+        ('"change": "draft", "refuse"', '"change": "charge", "refuse"'),
+    ),
+    desk(
+        "one-question-more", "P305", "With the changes used up, an approval leads to one more draft, and to one more question.",
+        ('return {"approve": "charge", "change": "draft", "refuse": "close"}[state["action"]]', 'if state["action"] == "approve" and state["round"] > CHANGES:\n            return "draft"\n        return {"approve": "charge", "change": "draft", "refuse": "close"}[state["action"]]'),
+    ),
+    desk(
+        "mail-before-question", "P306", "The customer is told about the offer before the question: again at every resume.",
+        ("        answer = interrupt(question)\n", '        self.outside.mail(state["customer"], state["offer"])\n        answer = interrupt(question)\n'),
+    ),
+    desk(
+        "answer-lost", "P307", "After an answer the coordinator runs the thread again from its checkpoint, without the answer.",
+        ("        yield from self.stream(Command(resume=dict(answers)), config)\n", "        yield from self.stream(None, config)\n"),
+    ),
+    desk(
+        "any-answer", "P308", "The coordinator passes on whatever it is told.",
+        ("            if not (problem := wrong(question, given)):\n                return given\n", '            problem = wrong(question, given)\n            if isinstance(given, dict) and {"action", "remark"} <= set(given):\n                return given\n'),
+        ("            if problem := wrong(waiting[id_], given):\n                raise WrongAnswer(problem)\n", ""),
+    ),
+    desk(
+        "half-an-update", "P401", "A failing payment is written down as a receipt of None.",
+        ('        receipt = take_money(self.outside, state["order_id"], state["total"]).result()\n', '        try:\n            receipt = take_money(self.outside, state["order_id"], state["total"]).result()\n        except ConnectionError:\n            receipt = None\n'),
+    ),
+    desk(
+        "failed-for-good", "P402", "A failed step is written into the state as the end of the order.",
+        ("        updates = self.stream(order, config)\n", "        updates = self.failing(self.stream(order, config), config)\n"),
+        ("    def ask(self, question", '    def failing(self, updates: Iterator[Any], config: Any) -> Iterator[Any]:\n        try:\n            yield from updates\n        except StepFailed:\n            self.graph.update_state(config, {"status": "refused"}, as_node="close")\n            raise\n\n    def ask(self, question'),
+    ),
+    desk(
+        "empty-offer", "P403", "A model that fails is swallowed, and the offer is empty.",
+        ('return {"terms": terms.result(), "offer": offer.result(), "round"', 'return {"terms": quiet(terms), "offer": quiet(offer), "round"'),
+        ("@task\ndef level", 'def quiet(call: Any) -> str:\n    try:\n        return call.result()\n    except Exception:\n        return ""\n\n\n@task\ndef level'),
+    ),
+    desk(
+        "failure-swallowed", "P403", "The coordinator logs a failed step and ends as if all were well.",
+        ("            except GraphInterrupt as pause:\n", '            except StepFailed as error:\n                print("order failed:", error)\n                return\n            except GraphInterrupt as pause:\n'),
+    ),
+    desk(
+        "nameless-error", "P404", "The shell hides the cause of a failed step.",
+        ("raise StepFailed(step.__name__) from cause", "raise StepFailed(step.__name__) from None"),
+    ),
+    desk(
+        "memory-of-a-process", "P501", "The number of the offer is counted in the process, not in the state.",
+        ('        number = state["round"] + 1\n', '        self.offers[state["order_id"]] = number = self.offers.get(state["order_id"], 0) + 1\n'),
+        ("        self.model, self.outside, self.copy = model, outside, Copy()\n", "        self.model, self.outside, self.copy = model, outside, Copy()\n        self.offers: dict[str, int] = {}\n"),
+    ),
+    desk(
+        "unseeded-choice", "P501", "The packers' batch is drawn by chance, unseeded, when the step runs.",
+        ('return {"log": [f"packed {len(state[\'lines\'])}"]}', 'return {"log": [f"packed {len(state[\'lines\'])}"], "remark": f"batch {random.randrange(10**6)}"}'),
+        ("import operator\n", "import operator\nimport random\n"),
+    ),
+    desk(
+        "keyless-charge", "P502", "The payment has no key of its own, so a crash after it charges twice.",
+        ("    return outside.charge(amount, key=order_id)", "    return outside.charge(amount)"),
+    ),
+    desk(
+        "call-in-the-node", "P503", "The terms are asked for in the body of the step, not in a task.",
+        ('        terms = write(self.model, f"TERMS of delivery; not in stock: {low}")\n', '        terms = str(self.model.invoke(f"TERMS of delivery; not in stock: {low}").text)\n'),
+        ('{"terms": terms.result(),', '{"terms": terms,'),
+    ),
+    desk(
+        "sessions-in-memory", "P504", "The coordinator knows only the orders that its own process has begun.",
+        ("        if order is None and self.closed", "        if order is not None:\n            self.known.add(config[\"configurable\"][\"thread_id\"])\n        if config[\"configurable\"][\"thread_id\"] not in self.known:\n            raise LookupError(\"There is no such order.\")\n        if order is None and self.closed"),
+        ("        self.model, self.outside, self.copy = model, outside, Copy()\n", "        self.model, self.outside, self.copy = model, outside, Copy()\n        self.known: set[str] = set()\n"),
+    ),
+    desk(
+        "closed-too-early", "P505", "After a crash at the last write the order looks closed, and its last step is never saved.",
+        (' and not saved.tasks', ""),
+    ),
+    desk(
+        "never-closed", "P505", "A refused order ends without its status being set.",
+        ('return {"status": "shipped" if state["action"] == "approve" else "refused"}', 'return {"status": "shipped"} if state["action"] == "approve" else {"log": ["refused"]}'),
+    ),
+    desk(
+        "stale-error", "P601", "A failed step leaves its error in the state, and nobody clears it.",
+        ("        updates = self.stream(order, config)\n", "        updates = self.failing(self.stream(order, config), config)\n"),
+        ("    def ask(self, question", '    def failing(self, updates: Iterator[Any], config: Any) -> Iterator[Any]:\n        try:\n            yield from updates\n        except StepFailed as error:\n            saved = self.graph.get_state(config)\n            self.graph.update_state(config, {"last_error": str(error)}, as_node={"intake": "__start__", "check_stock": "intake", "draft": "check_stock", "approve": "draft", "charge": "approve"}.get(saved.next[0], "charge"))\n            raise\n\n    def ask(self, question'),
+    ),
+    desk(
+        "stops-in-the-middle", "P602", "The coordinator returns as soon as the money is in; the rest of the stream is never drawn.",
+        ("                yield from updates\n                return\n            except GraphInterrupt", '                for update in updates:\n                    yield update\n                    if "charge" in update:\n                        return\n                return\n            except GraphInterrupt'),
+    ),
+    desk(
+        "endless-stock", "P606", "A step that waits for stock asks the warehouse again and again, and the warehouse never has it.",
+        ('        graph.add_edge("check_stock", "draft")\n', '        graph.add_conditional_edges("check_stock", self.in_stock, ["intake", "draft"])\n'),
+        ("    def check_stock(self", '    def in_stock(self, state: Order) -> str:\n        short = any(state["stock"].get(line["sku"], 0) < line["quantity"] for line in state["lines"])\n        return "intake" if short else "draft"\n\n    def check_stock(self'),
+    ),
+    desk(
+        "renamed-step", "P701", "The step that asks is renamed, while orders wait at it.",
+        ('    def approve(self, state', '    def confirm(self, state'),
+        ("self.draft, self.approve, self.charge", "self.draft, self.confirm, self.charge"),
+        ('graph.add_edge("draft", "approve")', 'graph.add_edge("draft", "confirm")'),
+        ('graph.add_conditional_edges("approve", ', 'graph.add_conditional_edges("confirm", '),
+    ),
+    desk(
+        "history-doubled", "P702", "A step returns the whole log and not only its news, and the reducer doubles it.",
+        ('return {"receipt": receipt, "log": [f"paid {state[\'total\']}"]}', 'return {"receipt": receipt, "log": [*state["log"], f"paid {state[\'total\']}"]}'),
+    ),
+    desk(
+        "renamed-field", "P703", "A field is renamed, while saved orders hold it under its old name.",
+        ("    receipt: str\n", "    proof: str\n"),
+        ('return {"receipt": receipt, "log"', 'return {"proof": receipt, "log"'),
+        ("{state['receipt']}", "{state['proof']}"),
+    ),
+    desk(
+        "dropped-branch", "P704", "Stock is looked up for the first two lines only.",
+        ('for line in state["lines"]]\n\n    def check_stock', 'for line in state["lines"][:2]]\n\n    def check_stock'),
+        ('state["stock"][line["sku"]]', 'state["stock"].get(line["sku"], 0)'),
+    ),
+    desk(
+        "checked-twice", "P705", "Every line is sent to the stock check twice: one Send for it, and one for its neighbour.",
+        ('for line in state["lines"]]\n\n    def check_stock', 'for line in [*state["lines"], *state["lines"][1:]]]\n\n    def check_stock'),
+    ),
+    desk(
+        "one-step-more", "P801", "Every draft goes once more through the stock, one superstep a round.",
+        ('        graph.add_conditional_edges("approve", self.decided, ["draft", "charge", "close"])\n', '        graph.add_conditional_edges("approve", self.decided, ["recheck", "charge", "close"])\n        graph.add_node("recheck", lambda state: {"stock": state["stock"]})\n        graph.add_edge("recheck", "draft")\n'),
+        ('"change": "draft", "refuse"', '"change": "recheck", "refuse"'),
+    ),
+    desk(
+        "one-write-more", "P802", "Every word of the log is saved by a task of its own.",
+        ('        number = state["round"] + 1\n', '        number = note(state["round"] + 1).result()\n'),
+        ("@task\ndef level", "@task\ndef note(number: int) -> int:\n    return number\n\n\n@task\ndef level"),
+    ),
+    desk(
+        "offer-in-the-log", "P803", "The log keeps every offer whole, so every checkpoint of it holds all of them again.",
+        ('"log": [f"offer {number}"]', '"log": [f"offer {number}: {offer.result()}; {terms.result()}; {goods}"]'),
+    ),
+    desk(
+        "one-call-more", "P804", "The model is asked once more in every round, for a summary nobody reads.",
+        ('        number = state["round"] + 1\n', '        write(self.model, "SUM up").result()\n        number = state["round"] + 1\n'),
+    ),
+    desk(
+        "growing-prompt", "P805", "The prompt carries the whole log, and grows with every round.",
+        ("remark: {state.get('remark', '')}\")", "remark: {state.get('remark', '')}; so far: {state['log']}\")"),
+    ),
+    desk(
+        "drain-swallowed", "P905", "Only the interrupt is let through; a drain or a command of a subgraph is taken for a failure.",
+        ("            except GraphBubbleUp:\n", "            except GraphInterrupt:\n"),
+    ),
+)  # fmt: skip
+
+BUGS: tuple[Bug, ...] = DESK
