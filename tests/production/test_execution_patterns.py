@@ -217,7 +217,9 @@ class TestConfigurationPatterns(_Blocks):
         flow = VirtualAgoraV13Flow(offline_config(), clock=TestClock())
         session_id = flow.create_session(main_topic="Test Topic", user_defines_topics=False)
         config_dict = {"configurable": {"thread_id": session_id}}
-        assert flow.compiled_graph.get_state(config_dict).values["main_topic"] == "Test Topic"
+        values = flow.compiled_graph.get_state(config_dict).values
+        assert values["main_topic"] == "Test Topic"
+        assert state_validator.validate_state_consistency(values)["is_valid"]
 
     def test_graph_compilation_pattern(self):
         """“Graph Compilation Pattern”."""
