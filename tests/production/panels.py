@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.support.wire import Wire
@@ -24,3 +25,8 @@ def wire_config(wire: Wire, *models: str, role: str = "good", **rules: Any) -> C
             "session": rules,
         }
     )
+
+
+def without_times(text: str) -> str:
+    """A report without the one thing in it that may differ between two sessions that are the same: when."""
+    return re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?\S*", "TIME", text)

@@ -23,6 +23,7 @@ from langgraph_parity.performing import Steps, aperform, perform
 from langgraph_parity.plain import unlike
 from langgraph_parity.rules import Finding, ParityUsageError
 from langgraph_parity.runs import Run
+from langgraph_parity.saver import Died
 from langgraph_parity.writes import NULL_TASK
 
 if TYPE_CHECKING:
@@ -237,8 +238,9 @@ class _Cells:
     # What `watched` asks for.
 
     def begins(self, execution: Execution) -> None:
-        if not self.saver.dead:
-            self.started.add(execution.task_id)
+        if self.saver.dead:
+            raise Died(f"{execution.node} was to begin in a process that is dead")
+        self.started.add(execution.task_id)
 
     def answers(self, execution: Execution) -> bool:
         return False
