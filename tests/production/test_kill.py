@@ -172,7 +172,11 @@ def test_one_interrupt_ends_a_long_wait_for_another_attempt(folder, wire):
     (folder / "config.yml").write_text(yaml.safe_dump(config))
     process = start(folder, "run", THEME, "--session", "s")
     log = folder / "data" / "logs" / "s.jsonl"
-    wait_for(wire, lambda _: log.exists() and '"CallRetried"' in log.read_text())
+
+    def three_at_work(received):
+        return len(received) >= 3 and log.exists() and '"CallRetried"' in log.read_text()
+
+    wait_for(wire, three_at_work)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=20)
     assert process.returncode == 130, said
