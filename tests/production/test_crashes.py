@@ -1,7 +1,7 @@
-"""Death before and after every checkpoint write of a session that takes every step there is.
+"""Death before and after every checkpoint write of a whole session.
 
-Two participants, one round on a topic, the user speaking first and revising the agenda between two topics: the smallest
-session that goes through the whole protocol. Counted are the model calls by their prompts, and the files left behind by
+Two participants propose topics, discuss one of them for a round in which the user speaks first, and the user ends the session
+then: a small session that takes every step but `agenda_modification`. Counted are the model calls by their prompts, and the files left behind by
 their contents.
 """
 
@@ -20,11 +20,11 @@ from virtual_agora.flow.graph_v13 import NODES
 from virtual_agora.providers.offline import OfflineChatModel
 from virtual_agora.testing import PANEL, make_target
 
-SLICES = 4
+SLICES = 2
 """The grid is cut into so many tests, so that several processes can share it."""
 
 ANSWERS = {
-    "topic_continuation": "modify_agenda",
+    "topic_continuation": "end_session",
     "user_turn": {"action": "participate", "text": "And at night?"},
 }
 
@@ -78,7 +78,7 @@ def _said(path, reports):
 
 
 @pytest.mark.parity_allow(
-    "P603", "P604", reason="the limits are those of one session, not of sixty"
+    "P603", "P604", reason="the limits are those of one session, not of so many"
 )
 @pytest.mark.parity_variant("assembly/start_of_round/borda")
 @pytest.mark.parametrize("part", range(SLICES))
@@ -91,6 +91,6 @@ def test_death_at_every_write_costs_no_call_and_changes_nothing(parity, part, ca
     grid = parity.crash_grid(answers=ANSWERS, calls=calls, effects=files, points=points)
     grid.check()
     assert grid.run.outcome == "done"
-    assert set().union(*grid.run.supersteps) == set(NODES)
+    assert set().union(*grid.run.supersteps) == set(NODES) - {"agenda_modification"}
     assert len(grid.cells) > 50
     assert {cell.mark for cell in grid.cells} == {"."}
