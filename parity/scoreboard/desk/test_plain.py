@@ -65,7 +65,9 @@ def test_a_change_is_drafted_anew_twice_at_most(desk: Desk) -> None:
     assert desk.graph.get_state(CONFIG).values["status"] == "shipped"
 
 
-def test_an_order_waits_and_goes_on_in_another_process(desk: Desk, saver: Any, world: World) -> None:
+def test_an_order_waits_and_goes_on_in_another_process(
+    desk: Desk, saver: Any, world: World
+) -> None:
     with pytest.raises(GraphInterrupt) as pause:
         drive(desk, None)
     (question,) = pause.value.args[0]

@@ -104,6 +104,8 @@ class _Session:
         self.last: tuple[Question, Reply, Any] | None = None
         """A question with the wrong reply it got, and the state it was asked in."""
         self.careful = False
+        self.valid = True
+        """The latest reply is surely one that the question offers."""
 
     def run(self) -> list[Finding]:
         """Run to the end or the bound of questions; what was found."""
@@ -130,7 +132,7 @@ class _Session:
             self._accepted("the session went on to its end")
         if leg.run.ended == "failed" and self.last is None:  # not for a wrong answer
             said = f"{type(leg.run.raised).__name__}: {leg.run.raised}"
-            rule = "P402" if self.careful else "P401"
+            rule = "P402" if self.careful else "P401" if self.valid else "P308"
             if not any(f.rule == "P606" for f in parity.findings):
                 self.found.append(Finding(rule, self.target.name, said))
         return leg
@@ -148,6 +150,7 @@ class _Session:
         if reply.value is None:
             return None
         bad = wrong(value, default, reply.value)
+        self.valid = reply.value == default or reply.value in options_of(value)
         self.wrong_in_row = self.wrong_in_row + 1 if bad else 0
         self.last = (question, reply, state) if bad else None
         self.given.append(reply.value)
