@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import re
 import shutil
@@ -22,7 +24,8 @@ HERE = Path(__file__).parent
 KIT = HERE.parent / "src"
 AGORA = HERE.parent.parent / "src" / "virtual_agora"
 WORKERS = 2
-TIMEOUT = 300
+TIMEOUT = 150
+"""Seconds for one suite."""
 FINDING = re.compile(rf"\b({'|'.join(f'{r.id} {re.escape(r.title)}' for r in RULES.values())})  ")
 
 
@@ -47,12 +50,17 @@ class Row:
 
 def rows(bugs: Iterable[Bug], *, without: str = "", plain: bool = True) -> list[Row]:
     """Try bugs, some at a time; `without` is a rule that is switched off."""
+    bugs = list(bugs)
+    for app in {bug.app for bug in bugs}:
+        prepared(app)
     with ThreadPoolExecutor(WORKERS) as pool:
         return list(pool.map(lambda bug: _row(bug, without, plain), bugs))
 
 
 def clean(app: str, seeds: int) -> list[str]:
     """Run the kit's suite on the unpatched application once for each seed; a line for each that is not clean."""
+
+    prepared(app)
 
     def one(seed: int) -> str:
         with tempfile.TemporaryDirectory() as folder:
@@ -65,15 +73,25 @@ def clean(app: str, seeds: int) -> list[str]:
         return [said for said in pool.map(one, range(seeds)) if said]
 
 
-def copy(app: str, folder: Path) -> None:
-    """The application and its suites."""
-    shutil.copytree(
-        HERE / app, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
-    )
+@functools.cache
+def prepared(app: str) -> Path:
+    """The application and its suites, with histories and a baseline of the code as it is."""
+    folder = Path(tempfile.mkdtemp(prefix=f"scoreboard-{app}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HERE / app, folder, dirs_exist_ok=True, ignore=ignored)
     if app == "agora":
-        shutil.copytree(
-            AGORA, folder / "virtual_agora", ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(AGORA, folder / "virtual_agora", ignore=ignored)
+    subprocess.run([sys.executable, "record.py"], cwd=folder, env=_environment(folder), check=True)
+    code, output = _pytest(folder, "test_parity.py", "-k", "budget", "--parity-update-baseline")
+    if code:
+        raise RuntimeError(f"{app} has no baseline: {output}")
+    return folder
+
+
+def copy(app: str, folder: Path) -> None:
+    """A copy to seed a bug into."""
+    shutil.copytree(prepared(app), folder, dirs_exist_ok=True)
 
 
 def patch(folder: Path, bug: Bug) -> None:
@@ -111,29 +129,37 @@ def _row(bug: Bug, without: str, plain: bool) -> Row:
         copy(bug.app, folder)
         patch(folder, bug)
         code, row.output = _pytest(folder, "test_parity.py", without=without)
-        row.failed = code == 1
+        row.failed = code != 0
         row.found = sorted({match[1][:4] for match in FINDING.finditer(row.output)})
         if plain:
             row.plain = _pytest(folder, "test_plain.py", kit=False)[0] != 0
+    print(f"{bug.app} {bug.name}: {'caught' if row.caught else 'MISSED'} {bug.rule} {row.found}", file=sys.stderr, flush=True)  # fmt: skip
     return row
 
 
 def _pytest(
-    folder: Path, suite: str, *, kit: bool = True, seed: int = 0, without: str = ""
+    folder: Path, suite: str, *more: str, kit: bool = True, seed: int = 0, without: str = ""
 ) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "-q", "--tb=short", suite]  # fmt: skip
-    command += [f"--parity-seed={seed}"] if kit else ["-p", "no:parity"]
-    env = {
+    command += ["-p", "langgraph_parity.plugin", f"--parity-seed={seed}"] if kit else []
+    env = _environment(folder) | {"PARITY_WITHOUT": without}
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen([*command, *more], cwd=folder, env=env, stdout=output, stderr=output)  # fmt: skip
+        try:
+            code = process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = -process.wait()
+        output.seek(0)
+        return code, output.read()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(folder), str(KIT)]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "VIRTUAL_AGORA_OFFLINE_LATENCY": "0",
         "VIRTUAL_AGORA_HOME": str(folder / "home"),
-        "PARITY_WITHOUT": without,
     }
-    try:
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        return -1, f"{error.stdout!s}\nThe suite has not ended after {TIMEOUT} s."
-    return done.returncode, done.stdout + done.stderr

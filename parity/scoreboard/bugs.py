@@ -88,17 +88,18 @@ DESK = (
         ("Command(resume=dict(answers))", "Command(resume=next(iter(answers.values())))"),
     ),
     desk(
-        "set-in-question", "P303", "A question carries an object of the application, which the web page never gets whole.",
+        "object-in-question", "P303", "A question carries an object of the application, which the web page never gets whole.",
         ('"total": state["total"], "options": options}', '"total": state["total"], "options": options, "terms_of": Terms(state["terms"])}'),
-        ("class StepFailed(Exception)", "class Terms:\n    def __init__(self, text: str) -> None:\n        self.text = text\n\n\nclass StepFailed(Exception)"),
+        ("class StepFailed(Exception)", "@dataclass\nclass Terms:\n    text: str\n\n\nclass StepFailed(Exception)"),
+        ("import operator\n", "import operator\nfrom dataclasses import dataclass\n"),
     ),
     desk(
         "gate-skipped", "P304", "A changed offer goes straight to payment: the second question is never asked.",
         ('"change": "draft", "refuse"', '"change": "charge", "refuse"'),
     ),
     desk(
-        "one-question-more", "P305", "With the changes used up, an approval leads to one more draft, and to one more question.",
-        ('return {"approve": "charge", "change": "draft", "refuse": "close"}[state["action"]]', 'if state["action"] == "approve" and state["round"] > CHANGES:\n            return "draft"\n        return {"approve": "charge", "change": "draft", "refuse": "close"}[state["action"]]'),
+        "asked-twice", "P305", "A condition is the wrong way round: the approval of a first offer leads to a second one, and to another question.",
+        ('return {"approve": "charge", "change": "draft", "refuse": "close"}[state["action"]]', 'if state["action"] == "approve" and state["round"] < CHANGES:\n            return "draft"\n        return {"approve": "charge", "change": "draft", "refuse": "close"}[state["action"]]'),
     ),
     desk(
         "mail-before-question", "P306", "The customer is told about the offer before the question: again at every resume.",
@@ -229,10 +230,124 @@ DESK = (
         "growing-prompt", "P805", "The prompt carries the whole log, and grows with every round.",
         ("remark: {state.get('remark', '')}\")", "remark: {state.get('remark', '')}; so far: {state['log']}\")"),
     ),
-    desk(
-        "drain-swallowed", "P905", "Only the interrupt is let through; a drain or a command of a subgraph is taken for a failure.",
-        ("            except GraphBubbleUp:\n", "            except GraphInterrupt:\n"),
+)  # fmt: skip
+
+
+def agora(name: str, rule: str, story: str, *changes: tuple[str, str, str]) -> Bug:
+    """A bug of Virtual Agora."""
+    return Bug(
+        "agora",
+        name,
+        rule,
+        story,
+        tuple((f"virtual_agora/{file}", old, new) for file, old, new in changes),
+    )
+
+
+AGORA = (
+    agora(
+        "swallowed-interrupt", "P301", "The shell round a step gives every exception a name, the pause for a human too.",
+        ("flow/node.py", "        except GraphBubbleUp:\n            raise\n        except Exception as cause:", "        except Exception as cause:"),
+    ),
+    agora(
+        "exit-durability", "P104", "Checkpoints are written at the end of a run only, for speed.",
+        ("flow/graph_v13.py", 'durability="sync"', 'durability="exit"'),
+    ),
+    agora(
+        "early-updates", "P104", "Updates are handed on as they come, before the checkpoint of their step.",
+        ("flow/graph_v13.py", "                    _Finished(name, chunk[name], replayed) for name in chunk if name in NODES\n                )\n", "                    _Finished(name, chunk[name], replayed) for name in chunk if name in NODES\n                )\n                yield from self._commit(held, config, told=told)\n                held = []\n"),
+    ),
+    agora(
+        "invoke-in-coordinator", "P101", "A helper of the stream finishes a run with invoke() once nobody can be asked any more.",
+        ("flow/graph_v13.py", "        if done:\n            return\n", "        if done:\n            return\n        if resume is not None and snapshot.values.get(\"topic_summaries\"):\n            self.graph.invoke(graph_input, config, durability=\"sync\")\n            self.state_manager.load(config)\n            return\n"),
+    ),
+    agora(
+        "messages-begun", "P202", "The state manager begins a session with an empty list of messages.",
+        ("state/manager.py", "            current_round=0,\n", "            current_round=0,\n            messages=[],\n"),
+    ),
+    agora(
+        "copy-overwrites", "P204", "The state manager takes an update's values as they are: growing fields hold the latest only.",
+        ("state/manager.py", "            self._channels[name].update([deepcopy(value)])", "            self._channels[name] = _schema_channels()[name].from_checkpoint(deepcopy(value))"),
+    ),
+    agora(
+        "replay-folded-twice", "P401", "A finished step that comes again beside one that had failed is folded into the copy a second time.",
+        ("flow/graph_v13.py", "        if any(step.replayed for step in held):\n", "        if not held:\n"),
+    ),
+    agora(
+        "chat-role", "P201", "A message is given the role `user`, and LangGraph makes a message object of the dict.",
+        ("flow/nodes_v13/discussion.py", 'role="convener" if speaker["id"] == "user" else speaker["role"]', 'role="user" if speaker["role"] == "participant" else speaker["role"]'),
+    ),
+    agora(
+        "round-lost", "P205", "A round's statements are numbered from one again, so their ids are not unique.",
+        ("flow/nodes_v13/discussion.py", """id=f"m{len(state.get('messages', [])) + position:04d}",""", 'id=f"m{position:04d}",'),
+    ),
+    agora(
+        "stale-answer", "P302", "An answer by id is not compared with what waits.",
+        ("flow/graph_v13.py", "    if not resume or (unknown := set(resume) - set(waiting)):", "    if not resume or (unknown := set()):"),
+        ("flow/graph_v13.py", "    return Command(resume={id_: check_answer(waiting[id_].value, resume[id_]) for id_ in resume})", "    return Command(resume=next(iter(resume.values())))"),
+    ),
+    agora(
+        "any-answer", "P308", "Answers are not checked, neither by the coordinator nor by the flow nor at the question.",
+        ("execution/stream_coordinator.py", "                answer = check_answer(question, given)\n", '                answer = given if isinstance(given, dict) and "action" in given else check_answer(question, given)\n'),
+        ("flow/graph_v13.py", "check_answer(waiting[id_].value, resume[id_])", "resume[id_]"),
+        ("flow/assembly.py", "return check_answer(question, nodes_v13.interrupt(question))", "return nodes_v13.interrupt(question)"),
+    ),
+    agora(
+        "empty-summary", "P403", "A summary that fails is swallowed, and an empty one is kept.",
+        ("flow/nodes_v13/discussion.py", "        reply = asking.one(self.summarizer(state).round_summary(state, topic, number, said))\n        summary = RoundSummary(topic=topic, round=number, text=reply.value or \"\")\n", "        try:\n            reply = asking.one(self.summarizer(state).round_summary(state, topic, number, said))\n            text = reply.value or \"\"\n        except Exception:\n            text = \"\"\n        summary = RoundSummary(topic=topic, round=number, text=text)\n"),
+    ),
+    agora(
+        "nameless-error", "P404", "The shell round a step hides what made it fail.",
+        ("flow/node.py", "raise NodeExecutionError(self.name, cause) from cause", "raise NodeExecutionError(self.name, RuntimeError(str(cause))) from None"),
+    ),
+    agora(
+        "unseeded-order", "P501", "The speaking order is drawn by chance, without the session's seed.",
+        ("flow/nodes_v13/discussion.py", 'shuffled(speakers, self.seed, "order", topic)', "random.sample(speakers, len(speakers))"),
+        ("flow/nodes_v13/discussion.py", "from collections.abc import Sequence\n", "import random\nfrom collections.abc import Sequence\n"),
+    ),
+    agora(
+        "round-in-the-process", "P501", "The number of the round is counted in the process, not in the state.",
+        ("flow/nodes_v13/discussion.py", 'topic, number = state["current_topic"], state["current_round"] + 1\n', 'topic = state["current_topic"]\n        self.rounds = getattr(self, "rounds", 0) + 1\n        number = self.rounds\n'),
+    ),
+    agora(
+        "round-in-one-task", "P503", "A whole round of statements is one step without tasks: a crash asks everybody again.",
+        ("flow/asking.py", "            calls.append(model_call(self._assembly, asked, caller))\n", "            calls.append(model_call.func(self._assembly, asked, caller))\n"),
+        ("flow/asking.py", "        wait(calls)\n", ""),
+        ("flow/asking.py", "dict(call.result())) for call in calls]", "dict(call)) for call in calls]"),
+    ),
+    agora(
+        "complete-too-early", "P505", "The flow believes the status of a step that was not committed before the crash.",
+        ("flow/graph_v13.py", '        done = snapshot.values.get("status") == "complete"\n', '        done = snapshot.values.get("status") == "complete" or (not snapshot.next and bool(snapshot.values.get("reports")))\n'),
+    ),
+    agora(
+        "no-last-round", "P606", "The bound on rounds is gone: an assembly that never agrees discusses for ever.",
+        ("flow/nodes_v13/discussion.py", '        if state["current_round"] >= self.config.session.max_rounds:\n            return {"concluded_by": "max_rounds"}\n', ""),
+        ("flow/nodes_v13/discussion.py", 'required = needed(self.config.session.conclude, len(asking.participants()))', "required = len(asking.participants()) + 1"),
+    ),
+    agora(
+        "renamed-step", "P701", "The step that asks for the agenda's approval is renamed, while sessions wait at it.",
+        ("flow/graph_v13.py", '    "agenda_approval": 1,', '    "agenda_confirmation": 1,'),
+        ("flow/graph_v13.py", '    "agenda_approval": edges', '    "agenda_confirmation": edges'),
+        ("flow/graph_v13.py", '("synthesize_agenda", "agenda_approval")', '("synthesize_agenda", "agenda_confirmation")'),
+        ("flow/nodes_v13/agenda.py", "def agenda_approval_node", "def agenda_confirmation_node"),
+    ),
+    agora(
+        "dropped-branch", "P704", "The summary of a topic is no longer started beside its report, only the report is.",
+        ("flow/graph_v13.py", '        ("final_considerations", "topic_summary_generation"),\n', '        ("topic_report_generation", "topic_summary_generation"),\n'),
+    ),
+    agora(
+        "one-call-more", "P804", "Every round is summarised twice, and the second summary is kept.",
+        ("flow/nodes_v13/discussion.py", "        summary = RoundSummary(topic", "        reply = asking.one(self.summarizer(state).round_summary(state, topic, number, said))\n        summary = RoundSummary(topic"),
+    ),
+    agora(
+        "growing-prompt", "P805", "A speaker is given everything said on the topic instead of the round so far.",
+        ("flow/nodes_v13/discussion.py", ' if m["topic"] == topic and m["round"] == number]\n        for speaker', ' if m["topic"] == topic]\n        for speaker'),
+    ),
+    agora(
+        "drain-swallowed", "P905", "The shell round a step lets the interrupt through, and takes a drain for a failure.",
+        ("flow/node.py", "        except GraphBubbleUp:\n            raise\n        except", "        except GraphInterrupt:\n            raise\n        except"),
+        ("flow/node.py", "from langgraph.errors import GraphBubbleUp", "from langgraph.errors import GraphInterrupt"),
     ),
 )  # fmt: skip
 
-BUGS: tuple[Bug, ...] = DESK
+BUGS: tuple[Bug, ...] = DESK + AGORA

@@ -120,6 +120,8 @@ class _Cells:
         self.first, self.input, self.limit = first, input, limit
         self.effects, self.calls = Counted(effects), Counted(calls)
         self.started: set[str] = set()
+        """Tasks that may have been in the middle of a call when it died."""
+        self.bodies: dict[tuple[str, int], str] = {}
         self._expected_finished: Counter[tuple[str, ...]] = Counter()
 
     def leg(self, human: Again, thread_id: str, *, fresh: bool) -> Leg:
@@ -241,11 +243,19 @@ class _Cells:
         if self.saver.dead:
             raise Died(f"{execution.node} was to begin in a process that is dead")
         self.started.add(execution.task_id)
+        place = (execution.node, execution.number)
+        if execution.kind == "node":
+            self.bodies[place] = execution.task_id
+        elif execution.kind == "call":
+            # The body has gone on: what it asked for by itself before is finished.
+            self.started.discard(self.bodies.get(place, ""))
 
     def answers(self, execution: Execution) -> bool:
         return False
 
     def answer(self, execution: Execution, options: dict[str, Any]) -> AIMessage | None:
+        if not self.saver.dead:
+            self.started.add(execution.task_id)
         return None
 
 

@@ -88,6 +88,8 @@ class Answers:
     def __init__(self, given: Any) -> None:
         self._humans: list[Human] = []
         self.lists: set[str] = set()
+        self.decides = callable(given) and not isinstance(given, Human)
+        """A function: what it gives no answer to is to stay without one."""
         if given is None:
             return
         if isinstance(given, Human):
@@ -132,7 +134,7 @@ def ask(question: Question, answers: Answers | None, default: Callable[[Any], An
         human.questions.append(question)
         if answer is NOBODY:
             answer = human.reply(question, default)
-    if answer is NOBODY and default is not None:
+    if answer is NOBODY and default is not None and not (answers and answers.decides):
         answer = default_of(question.value, default)
     if answer is NOBODY:
         for human in _humans:

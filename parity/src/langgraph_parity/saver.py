@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, CheckpointTuple
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.constants import START
 from langgraph.pregel._checkpoint import put_writes_accepts_task_path
 
@@ -123,7 +124,7 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
                 self._parents.add((thread, parent))
             if not parent and metadata.get("source") == "update":
                 # A session begun by update_state: what START would have written is in the checkpoint.
-                begun = tuple((channel, values.get(channel)) for channel in new)
+                begun = tuple((channel, _whole(values.get(channel))) for channel in new)
                 id_ = checkpoint["id"]
                 self.written.append(Writes(thread, namespace, "", id_, "", START, False, begun))
 
@@ -234,6 +235,11 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
         with self._writing():
             await self.inner.aput_writes(config, writes, task_id, *self._path(task_path))
             self._wrote(config, writes, task_id, task_path)
+
+
+def _whole(value: Any) -> Any:
+    """The value of a DeltaChannel's snapshot; any other as it is."""
+    return value.value if isinstance(value, _DeltaSnapshot) else value
 
 
 def _place(config: RunnableConfig) -> tuple[str, str, str]:

@@ -11,6 +11,9 @@ __all__ = ["has_in_chain", "swallowed"]
 # Words by which applications record that something is missing.
 WORDS = re.compile(r"error|fail|skip|missing|unavailable|absent|abstain|exclud|timeout|timed out|refus|fallback|degraded|invalid|malformed", re.IGNORECASE)  # fmt: skip
 
+BEGINNING = 120
+"""Characters of a text that are searched for them: a notice says it at once, and prose uses such words anywhere."""
+
 
 def has_in_chain(error: BaseException, original: BaseException) -> bool:
     """Is `original` the error itself, or one of its causes?"""
@@ -35,9 +38,9 @@ def swallowed(
 ) -> list[str]:
     """The promised fields that the run with the fault lacks, unless its state records that.
 
-    Lacking is: empty where there was a value, or a collection with fewer items. Recorded is: an error field is filled,
-    any field is filled that was empty, a collection has more items, or a text names the fault or says that
-    something failed. Both are plain values (`plain.plain`); `said` is the case in words.
+    Lacking is: empty where there was a value, a collection with fewer items, or an empty text inside of one.
+    Recorded is: an error field is filled, any field is filled that was empty, a collection has more items, or a text
+    names the fault or says that something failed. Both are plain values (`plain.plain`); `said` is the case in words.
     """
     lost = [name for name in promised if _lacks(without.get(name), with_fault.get(name))]
     if not lost or any(with_fault.get(name) for name in error_fields):
@@ -51,15 +54,24 @@ def swallowed(
 
 def _lacks(one: Any, other: Any) -> bool:
     if isinstance(one, dict | list) and isinstance(other, dict | list):
-        return len(other) < len(one)
+        return len(other) < len(one) or _has_emptied(one, other)
     return bool(one) and not other
+
+
+def _has_emptied(one: Any, other: Any) -> bool:
+    """Is a text empty, somewhere inside, that was not? A count that is 0 lacks nothing."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return any(_has_emptied(one[key], other[key]) for key in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list):
+        return any(_has_emptied(*pair) for pair in zip(one, other, strict=False))
+    return isinstance(one, str) and one != "" and other in ("", None)
 
 
 def _tells(one: Any, other: Any, said: str) -> bool:
     known = set(_texts(one))
     new = [text for text in _texts(other) if text not in known]
     words = [word for word in re.split(r"\W+", said) if len(word) > 5]
-    return any(WORDS.search(text) or any(word in text for word in words) for text in new)
+    return any(WORDS.search(text[:BEGINNING]) or any(word in text for word in words) for text in new)
 
 
 def _texts(value: Any) -> Iterator[str]:

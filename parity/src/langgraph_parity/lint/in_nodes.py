@@ -15,6 +15,8 @@ from langgraph_parity.lint.states import States, is_empty
 __all__ = ["in_nodes"]
 
 BUBBLES = {"GraphBubbleUp", "GraphInterrupt", "NodeInterrupt"}
+OTHERS = {"GraphDrained", "ParentCommand", "RunControl", "request_drain", "PARENT"}
+"""Names of applications in which more bubbles up than questions: the end of a run, a command to the parent graph."""
 BROAD = {"Exception", "BaseException"}
 HELD_NODE = re.compile(r"\bself\._?(fn|func|function|wrapped)\b|node", re.IGNORECASE)
 """What wrappers call the node they hold."""
@@ -55,7 +57,7 @@ class _Nodes:
     def swallowed(self, source: Source, node: ast.Try | ast.TryStar) -> Iterator[Told]:
         for handler in node.handlers:
             names = _caught(handler.type)
-            if names & BUBBLES:
+            if "GraphBubbleUp" in names or (names & BUBBLES and not self._others_bubble):
                 return
             if handler.type is None or names & BROAD:
                 if not _passes_on(handler) and (asked := self._pause_in(source, node.body)):
@@ -115,6 +117,11 @@ class _Nodes:
     @cached_property
     def _there_are_questions(self) -> bool:
         return bool(self.graphs.asking)
+
+    @cached_property
+    def _others_bubble(self) -> bool:
+        names = (_name_of(node) for source in self.sources for node in source.nodes)
+        return not OTHERS.isdisjoint(names)
 
     @cached_property
     def _raised_by_hand(self) -> bool:
@@ -229,3 +236,10 @@ def _reached(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     for child in ast.iter_child_nodes(node):
         yield from _reached(child)
+
+
+def _name_of(node: ast.AST) -> str:
+    """The name that this part of a file mentions, if it is one."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
