@@ -15,7 +15,7 @@ SHOP = PARITY / "docs" / "shop"
 PAGES = [PARITY / "README.md", *sorted((PARITY / "docs" / "how-to").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMANDS = {
-    "pytest": [sys.executable, "-m", "pytest", "-p", "langgraph_parity.plugin"],
+    "pytest": [sys.executable, "-m", "pytest"],
     "parity": [sys.executable, "-m", "langgraph_parity.cli"],
 }
 

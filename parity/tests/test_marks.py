@@ -95,7 +95,7 @@ def test_one_line_makes_a_crash_test(project: pytest.Pytester) -> None:
     result.stdout.re_match_lines(
         [
             r"_+ test_effect _+",
-            r"P502 effect-repeated  write 7 before, look_up: votes.*: .*\(.*1 more\)\. Put .*",
+            r"P502 effect-repeated  write 7 before, look_up: votes.*: .*\(.*1 more\)\. Give it a key .*",
             r"-+ Captured parity crash grid call -+",
             r"crash grid of toy: 38 cells, [2-4] failed",
             r"   7  x [.x] +look_up: votes",

@@ -11,7 +11,7 @@ from langgraph_parity import Parity, ParityUsageError, Target
 from langgraph_parity.plain import plain
 
 SHOP = Path(__file__).parents[1] / "docs" / "shop"
-ON = ("-p", "langgraph_parity.plugin", "-p", "no:cacheprovider", "-q")
+ON = ("-p", "no:cacheprovider", "-q")
 HEAD = """
 import pytest, shop
 from langgraph_parity import Target

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import virtual_agora
-from conftest import TOPIC, drive, flow_of, one_topic
 from langchain_core.callbacks import BaseCallbackHandler
 from virtual_agora import providers
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.providers.offline import OfflineChatModel
 from virtual_agora.state.validator import validate_state_consistency
 
+from conftest import TOPIC, drive, flow_of, one_topic
 from langgraph_parity import Parity, Target
 from langgraph_parity.lint import lint
 
@@ -31,7 +31,7 @@ def target(seed: int = 7) -> Target:
         graph=lambda flow: flow.graph,
         begin=lambda flow, given, thread: flow.create_session(
             given["theme"], topics=given.get("topics", ()), session_id=thread
-        ),  # fmt: skip
+        ),
         entry=lambda flow, given, config, answer: drive(flow, config, answer),
         resume=lambda flow, config, answers: flow.stream(config, resume=answers),
         coordinator=VirtualAgoraV13Flow.stream,

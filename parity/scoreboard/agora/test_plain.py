@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TOPIC, drive, flow_of, one_topic
 from langgraph.checkpoint.memory import InMemorySaver
 from virtual_agora import providers
 from virtual_agora.errors import NodeExecutionError, StaleAnswerError
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.providers.offline import OfflineChatModel
 from virtual_agora.state.validator import validate_state_consistency
+
+from conftest import TOPIC, drive, flow_of, one_topic
 
 THEME = "Should buses be free?"
 

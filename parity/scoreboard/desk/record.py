@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from conftest import World
 from test_parity import HERE, ORDER, OTHER, YES, target
 
 from conftest import World

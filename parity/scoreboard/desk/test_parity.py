@@ -9,7 +9,6 @@ from typing import Any
 
 import desk
 import pytest
-from conftest import STOCK, World
 from desk import Desk
 
 from conftest import STOCK, World

@@ -26,7 +26,9 @@ def plain(
     """
     if callable(volatile):
         values, volatile = volatile(values), ()
-    return _Plain(thread_id, frozenset(volatile)).of(values)
+    walk = _Plain(thread_id, frozenset(volatile))
+    walk.of(values)  # An id may stand in the values before the message that it belongs to.
+    return walk.of(values)
 
 
 class _Plain:
@@ -40,9 +42,7 @@ class _Plain:
             return value
         if isinstance(value, str):
             return self._text(value)
-        if (
-            isinstance(value, BaseMessage) and value.id
-        ):  # each vendor draws them in a form of its own
+        if isinstance(value, BaseMessage) and value.id:  # each vendor draws them in its own form
             self._ids.setdefault(value.id, f"<id {len(self._ids) + 1}>")
         if hasattr(value, "model_dump"):
             value = value.model_dump()

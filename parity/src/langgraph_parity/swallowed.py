@@ -71,7 +71,9 @@ def _tells(one: Any, other: Any, said: str) -> bool:
     known = set(_texts(one))
     new = [text for text in _texts(other) if text not in known]
     words = [word for word in re.split(r"\W+", said) if len(word) > 5]
-    return any(WORDS.search(text[:BEGINNING]) or any(word in text for word in words) for text in new)
+    return any(
+        WORDS.search(text[:BEGINNING]) or any(word in text for word in words) for text in new
+    )
 
 
 def _texts(value: Any) -> Iterator[str]:
