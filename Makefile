@@ -7,6 +7,10 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	--annotation-style=line --build-deps-for=editable
 
+# The sessions of the tests take every way, give every answer, and run every variant of the protocol.
+COVERED := --parity-report=.parity/coverage.html --parity-fail-under-edges=100 \
+	--parity-fail-under-answers=100 --parity-fail-under-variants=100
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check format docs figures lock clean
@@ -19,7 +23,7 @@ demo: $(VENV)/.run ## Hold a whole deliberation, scripted and offline; its repor
 		--provider offline --yes --reports-dir reports
 
 test: check ## Check format, style, types and layering, and run the tests with coverage
-	$(BIN)/pytest -n auto --cov
+	$(BIN)/pytest -n auto --cov $(COVERED)
 	cd parity && ../$(BIN)/pytest -n auto
 
 check: $(VENV)/.dev ## Check format, style, types and layering only

@@ -33,7 +33,7 @@ class Coverage:
         """Rule -> how many findings, how many of them allowed, and in which tests."""
         self.fresh: list[Parity] = []
         """Made since the last harvest."""
-        self._known: WeakKeyDictionary[Parity, tuple[int, set[Finding]]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Parity, int] = WeakKeyDictionary()
         self._marks: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
     def of(self, target: Target | str | None) -> Covered:
@@ -41,16 +41,17 @@ class Coverage:
         name = target.name if isinstance(target, Target) else target
         return self.targets.setdefault(name or "?", Covered())
 
-    def harvest(self, test: str, allowed: Iterable[str] = ()) -> None:
-        """Take in what happened in a test that has ended."""
+    def harvest(
+        self, test: str, findings: Iterable[Finding] = (), allowed: Iterable[str] = ()
+    ) -> None:
+        """Take in what happened in a test that has ended, and its findings."""
         parities = list(dict.fromkeys([*self.fresh, *self._known]))
         self.tests += bool(self.fresh)
         self.fresh.clear()
         driven = {run.thread_id for parity in parities for run in parity.runs}
-        fresh: set[Finding] = set()
         for parity in parities:
             written = parity.saver.written[self._marks.get(parity.saver, 0) :]
-            runs, found = self._known.get(parity, (-1, set()))
+            runs = self._known.get(parity, -1)
             if not parity.graphs or (not written and runs == len(parity.runs)):
                 continue
             self._marks[parity.saver] = len(parity.saver.written)
@@ -60,9 +61,8 @@ class Coverage:
             if written and parity.target.variants:
                 covered.seen["variants"][(parity.variant or UNNAMED,)] += 1
             _observe(covered, parity.target, written, driven)
-            self._known[parity] = (len(parity.runs), now := set(parity.findings))
-            fresh |= now - found
-        self._count(fresh, test, set(allowed))
+            self._known[parity] = len(parity.runs)
+        self._count(findings, test, set(allowed))
 
     def _count(self, findings: Iterable[Finding], test: str, allowed: set[str]) -> None:
         for finding in findings:

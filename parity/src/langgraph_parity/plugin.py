@@ -20,6 +20,7 @@ from langgraph_parity.guard import Guard
 from langgraph_parity.outside import effects, forward_clock, real_files, scripted_model, wire
 from langgraph_parity.rules import RULES, ParityUsageError
 from langgraph_parity.running import Parity
+from langgraph_parity.suite import PARITY
 from langgraph_parity.target import Target, active
 
 # Fixtures are found by pytest as names of this module.
@@ -28,7 +29,6 @@ __all__ = ["effects", "forward_clock", "real_files", "scripted_model", "wire"]
 pytest_plugins = ["langgraph_parity.marks"]
 
 GUARD = pytest.StashKey[Guard]()
-PARITY = pytest.StashKey[Parity]()
 
 MARKERS = (
     'parity_saver(kind): the checkpointer of the parity fixture, "memory" or "sqlite"',

@@ -13,6 +13,7 @@ from langgraph_parity.budgets import Budgets, Meter, measured, metering
 from langgraph_parity.coverage import collectors
 from langgraph_parity.report import Report
 from langgraph_parity.rules import ParityUsageError
+from langgraph_parity.running import Parity
 
 __all__ = ["MARKERS", "Suite", "add_options"]
 
@@ -20,6 +21,8 @@ MARKERS = (
     "parity_budget(baseline, tolerance=0.0): fail if a counter of the test grew over the baseline file's by more than this fraction",
 )
 
+PARITY = pytest.StashKey[Parity]()
+"""A test's fixture `parity`, with what it found."""
 
 HELD_TO = {
     "edges": "edges were taken",
@@ -86,7 +89,8 @@ class Suite:
         """Take in what a test went through."""
         result = yield
         allowed = {name for mark in item.iter_markers("parity_allow") for name in mark.args}
-        self.report.coverage.harvest(item.nodeid, allowed)
+        parity = item.stash.get(PARITY, None)
+        self.report.coverage.harvest(item.nodeid, parity.findings if parity else (), allowed)
         return result
 
     # Inside the plugin's own wrapper, which fails the test with the findings.
