@@ -35,8 +35,8 @@ LEGS = 8
 SHRINKING = 5.0
 """Seconds."""
 NOT_HERE = ("P304", "P305", "P603", "P604", "P607")
-STATE = ("P201", "P205", "P207")
-"""What an answer in the state may be against."""
+VALUES = ("P201", "P207")
+"""What a value in the state may be against."""
 UNKNOWN = "0" * 32
 
 
@@ -141,7 +141,7 @@ class _Session:
         self._broken(leg)
         if leg.run.ended == "done" and self.last is not None:
             self._accepted("the session went on to its end")
-        if leg.run.ended == "failed" and self.odd is None:  # not for a wrong answer
+        if leg.run.raised is not None and self.odd is None:  # not for a wrong answer
             said, rule = f"{type(leg.run.raised).__name__}: {leg.run.raised}", "P401"
             if self.refused is not None:
                 rule = "P308" if self.taken else "P402"
@@ -182,13 +182,15 @@ class _Session:
         return reply
 
     def _broken(self, leg: Leg) -> None:
-        """An answer that was taken, and with which the state does not hold, was a wrong one."""
-        broken = [f for f in leg._found[self.mark :] if f.rule in STATE]
-        if broken and self.odd is not None and self.odd[1].value is not None and not self.found:
-            question, reply, _ = self.odd
-            detail = f"{question.type} was answered with {reprlib.repr(reply.value)}, and then {broken[0].rule}: {broken[0].detail}"
-            self.found.append(Finding("P308", question.node or question.type, detail))
-        self.mark = len(leg._found)
+        """An answer that its node took, and wrote where the state cannot have it, was a wrong one."""
+        since, self.mark = leg._found[self.mark :], len(leg._found)
+        if self.odd is None or self.odd[1].value is None or self.found:
+            return
+        question, reply, _ = self.odd
+        for broken in [f for f in since if f.rule in VALUES and f.where == question.node][:1]:
+            what = f"{question.type} was answered with {reprlib.repr(reply.value)}"
+            detail = f"{what}, and then {broken.rule}: {broken.detail}"
+            self.found.append(Finding("P308", broken.where, detail))
 
     def _asked_again(self, question: Question, state: Any) -> None:
         """What came of a wrong answer: is it the same question again, and has nothing changed?"""
