@@ -1,4 +1,4 @@
-"""Seeds each bug into a copy of its application, runs both suites on it, and says which of them notice."""
+"""Seeds bugs into copies of their applications, runs both suites on each, and says which of them notice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +18,14 @@ from pathlib import Path
 from langgraph_parity import RULES
 from scoreboard.bugs import Bug
 
-__all__ = ["Row", "clean", "rows", "table"]
+__all__ = ["Row", "ablation", "ablation_table", "clean", "rows", "table"]
 
 HERE = Path(__file__).parent
 KIT = HERE.parent / "src"
 AGORA = HERE.parent.parent / "src" / "virtual_agora"
 WORKERS = 2
-TIMEOUT = 150
-"""Seconds for one suite."""
+TIMEOUT = 900
+"""Seconds for one suite: so many that a busy machine decides nothing."""
 FINDING = re.compile(rf"\b({'|'.join(f'{r.id} {re.escape(r.title)}' for r in RULES.values())})  ")
 
 
@@ -48,13 +48,37 @@ class Row:
         return self.failed and self.bug.rule in self.found
 
 
-def rows(bugs: Iterable[Bug], *, without: str = "", plain: bool = True) -> list[Row]:
-    """Try bugs, some at a time; `without` is a rule that is switched off."""
+def rows(
+    bugs: Iterable[Bug], *, without: str = "", plain: bool = True, tests: str = ""
+) -> list[Row]:
+    """Try bugs, some at a time.
+
+    `without` is a rule that is switched off; `tests` chooses among the kit's tests as pytest's -k does.
+    """
     bugs = list(bugs)
     for app in {bug.app for bug in bugs}:
         prepared(app)
     with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(lambda bug: _row(bug, without, plain), bugs))
+        return list(pool.map(lambda bug: _row(bug, without, plain, tests), bugs))
+
+
+def ablation(bugs: Iterable[Bug], *, tests: str = "") -> dict[str, Row]:
+    """For each rule, a row that turns red when the rule is switched off; the last one tried if none does."""
+    by_rule: dict[str, list[Bug]] = {}
+    for bug in bugs:
+        by_rule.setdefault(bug.rule, []).append(bug)
+        prepared(bug.app)
+
+    def one(rule: str) -> Row:
+        for bug in by_rule[rule]:
+            row = _row(bug, rule, False, tests)
+            if not row.caught:
+                break
+        return row
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        rules = sorted(by_rule)
+        return dict(zip(rules, pool.map(one, rules), strict=True))
 
 
 def clean(app: str, seeds: int) -> list[str]:
@@ -122,18 +146,29 @@ def table(made: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _row(bug: Bug, without: str, plain: bool) -> Row:
+def ablation_table(made: Mapping[str, Row]) -> str:
+    """As Markdown."""
+    lines = ["| rule switched off | bug | turns red | what else notices |", "|---|---|---|---|"]
+    for rule, row in made.items():
+        others = ", ".join(row.found) or ("a failing test" if row.failed else "nothing")
+        red = "**no**" if row.caught else "yes"
+        lines.append(f"| {rule} {RULES[rule].title} | {row.bug.app} {row.bug.name} | {red} | {others} |")  # fmt: skip
+    return "\n".join(lines)
+
+
+def _row(bug: Bug, without: str, plain: bool, tests: str) -> Row:
     row = Row(bug)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy(bug.app, folder)
         patch(folder, bug)
-        code, row.output = _pytest(folder, "test_parity.py", without=without)
+        code, row.output = _pytest(folder, "test_parity.py", "-k", tests, without=without)
         row.failed = code != 0
         row.found = sorted({match[1][:4] for match in FINDING.finditer(row.output)})
         if plain:
             row.plain = _pytest(folder, "test_plain.py", kit=False)[0] != 0
-    print(f"{bug.app} {bug.name}: {'caught' if row.caught else 'MISSED'} {bug.rule} {row.found}", file=sys.stderr, flush=True)  # fmt: skip
+    off = f" without {without}" if without else ""
+    print(f"{bug.app} {bug.name}{off}: {'caught by' if row.caught else 'no'} {bug.rule} of {row.found}", file=sys.stderr, flush=True)  # fmt: skip
     return row
 
 

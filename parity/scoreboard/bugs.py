@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BUGS", "Bug"]
+__all__ = ["BUGS", "ELSEWHERE", "Bug"]
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,21 @@ class Bug:
     story: str
     changes: tuple[tuple[str, str, str], ...]
 
+    @property
+    def in_tests(self) -> bool:
+        """It is in a test, not in the application."""
+        return all(file.startswith("test_") for file, _, _ in self.changes)
+
 
 def desk(name: str, rule: str, story: str, *changes: tuple[str, str]) -> Bug:
     """A bug of the order desk."""
     return Bug("desk", name, rule, story, tuple(("desk.py", old, new) for old, new in changes))
+
+
+def suite(name: str, rule: str, story: str, test: str) -> Bug:
+    """A test that is wrong, added to the order desk's own suite."""
+    place = "def test_source("
+    return Bug("desk", name, rule, story, (("test_parity.py", place, f"{test}\n\n{place}"),))
 
 
 DESK = (
@@ -44,6 +55,10 @@ DESK = (
     desk(
         "early-updates", "P104", "Updates are handed on as they come, before the checkpoint of their step.",
         ('                held += [(name, chunk[name]) for name in chunk if name in self.graph.nodes]\n', '                done = [(name, chunk[name]) for name in chunk if name in self.graph.nodes]\n                yield from self.commit(config, done, replayed)\n'),
+    ),
+    suite(
+        "step-replaced", "P105", "A test replaces the step that looks at the stock, and so never runs it.",
+        'def test_refused(parity: Parity, order: Any, monkeypatch: Any) -> None:\n    def check_stock(self: Any, state: Any) -> Any:\n        return {"stock": {state["sku"]: 1}}\n\n    monkeypatch.setattr(Desk, "check_stock", check_stock)\n    assert parity.run(order, answers={"offer": [NO]}).values["status"] == "refused"\n',
     ),
     desk(
         "untyped-total", "P201", "The total is formatted where it is computed, so a text goes into a number's field.",
@@ -178,9 +193,22 @@ DESK = (
         ("                yield from updates\n                return\n            except GraphInterrupt", '                for update in updates:\n                    yield update\n                    if "charge" in update:\n                        return\n                return\n            except GraphInterrupt'),
     ),
     desk(
+        "kept-pages", "P603", "A printed page of every offer is kept by the process, for a preview nobody asks for any more.",
+        ('        number = state["round"] + 1\n', '        number = state["round"] + 1\n        self.pages.append("%" * 15_000_000 * len(state["lines"]))\n'),
+        ("        self.model, self.outside, self.copy = model, outside, Copy()\n", "        self.model, self.outside, self.copy = model, outside, Copy()\n        self.pages: list[str] = []\n"),
+    ),
+    desk(
+        "wrapped-at-run-time", "P605", "The coordinator tags a step for tracing at each run, one wrapper round the other.",
+        ("        held: list[tuple[str, Any]] = []\n", '        draft = self.graph.nodes["draft"]\n        draft.bound = draft.bound.with_config(tags=["traced"])\n        held: list[tuple[str, Any]] = []\n'),
+    ),
+    desk(
         "endless-stock", "P606", "A step that waits for stock asks the warehouse again and again, and the warehouse never has it.",
         ('        graph.add_edge("check_stock", "draft")\n', '        graph.add_conditional_edges("check_stock", self.in_stock, ["intake", "draft"])\n'),
         ("    def check_stock(self", '    def in_stock(self, state: Order) -> str:\n        short = any(state["stock"].get(line["sku"], 0) < line["quantity"] for line in state["lines"])\n        return "intake" if short else "draft"\n\n    def check_stock(self'),
+    ),
+    suite(
+        "failure-unseen", "P607", "A test runs an order that fails, and looks at its effects only.",
+        'def test_nothing_is_charged(parity: Parity, order: Any, effects: Effects) -> None:\n    parity.run({**order, "lines": [{"sku": "tea"}]})\n    assert effects.count("charge") == 0\n',
     ),
     desk(
         "renamed-step", "P701", "The step that asks is renamed, while orders wait at it.",
@@ -229,6 +257,35 @@ DESK = (
     desk(
         "growing-prompt", "P805", "The prompt carries the whole log, and grows with every round.",
         ("remark: {state.get('remark', '')}\")", "remark: {state.get('remark', '')}; so far: {state['log']}\")"),
+    ),
+    desk(
+        "comment-left", "P900", "A comment allows what has been mended since, and would hide the next one.",
+        ("            except GraphBubbleUp:\n", "            except GraphBubbleUp:  # parity: ignore[P905] nobody is asked here\n"),
+    ),
+    suite(
+        "test-by-invoke", "P901", "A test runs the graph by invoke(), round everything the desk does beside it.",
+        'def test_offer(calls: Any) -> None:\n    from langgraph.checkpoint.memory import InMemorySaver\n\n    app = Desk(InMemorySaver(), calls, World())\n    made = app.graph.invoke(ORDER, {"configurable": {"thread_id": "A1"}})\n    assert "__interrupt__" in made\n',
+    ),
+    suite(
+        "test-patches-desk", "P902", "A test patches the check of answers that it is about.",
+        'def test_wrong_answer(calls: Any, monkeypatch: Any) -> None:\n    from langgraph.checkpoint.memory import InMemorySaver\n    from langgraph.errors import GraphInterrupt\n\n    monkeypatch.setattr("desk.wrong", lambda question, answer: "no")\n    app = Desk(InMemorySaver(), calls, World())\n    with pytest.raises(GraphInterrupt):\n        list(app.run(ORDER, {"configurable": {"thread_id": "A1"}}, lambda question: YES))\n',
+    ),
+    suite(
+        "test-of-one-field", "P903", "A test looks at the status only; the rest of the state may be anything.",
+        'def test_refused(calls: Any) -> None:\n    from langgraph.checkpoint.memory import InMemorySaver\n\n    app, config = Desk(InMemorySaver(), calls, World()), {"configurable": {"thread_id": "A1"}}\n    list(app.run(ORDER, config, lambda question: NO))\n    assert app.graph.get_state(config).values["status"] == "refused"\n',
+    ),
+    suite(
+        "test-asks-nobody", "P904", "A test of the approval is content when there is an offer, and never answers the question.",
+        'def test_approve(calls: Any) -> None:\n    from langgraph.checkpoint.memory import InMemorySaver\n\n    app = Desk(InMemorySaver(), calls, World())\n    updates = list(app.graph.stream(ORDER, {"configurable": {"thread_id": "A1"}}))\n    assert any("draft" in update for update in updates)\n',
+    ),
+    desk(
+        "file-before-question", "P906", "Every offer is noted in a file before the question: a line for each resume.",
+        ("        answer = interrupt(question)\n", '        with open("offers.txt", "a") as notes:\n            notes.write(state["offer"])\n        answer = interrupt(question)\n'),
+    ),
+    desk(
+        "empty-order", "P907", "An order begins as an empty one with all its fields, those with reducers too.",
+        ("        updates = self.stream(order, config)\n", "        updates = self.stream({**initial_state(), **order} if order else None, config)\n"),
+        ("class Outside(Protocol)", 'def initial_state() -> Order:\n    return {"stock": {}, "log": [], "remark": "", "status": "open"}\n\n\nclass Outside(Protocol)'),
     ),
 )  # fmt: skip
 
@@ -351,3 +408,8 @@ AGORA = (
 )  # fmt: skip
 
 BUGS: tuple[Bug, ...] = DESK + AGORA
+
+ELSEWHERE = {
+    "P604": "tests/test_rules.py::test_p604_a_coordinator_that_takes_its_time",
+}
+"""Rules that no row names, with the test that seeds them: a bug that only takes time would make a slow or a chancy row."""

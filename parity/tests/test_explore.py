@@ -80,6 +80,11 @@ class Asked(TypedDict, total=False):
     refused: Annotated[list[str], operator.add]
 
 
+class Loose(TypedDict, total=False):
+    topic: str
+    answer: Any
+
+
 def looping(refuse: Any, **target: Any) -> Target:
     """Asks again by way of the graph, until the answer is one; `refuse` is what a wrong one leaves."""
 
@@ -103,7 +108,33 @@ def test_a_graph_that_loops_while_answers_are_wrong_comes_to_an_end() -> None:
 
 def test_a_wrong_answer_that_breaks_the_state_is_found() -> None:
     error = explored(looping(lambda answer: {"refused": [answer]}), seed=4)
-    assert of(error)[0][0] == "P201"
+    assert {rule for rule, _ in of(error)} == {"P308", "P201"}
+    assert "and then P201" in error.findings[0].detail
+
+
+def test_p308_a_wrong_answer_that_is_taken_and_fails_a_later_node() -> None:
+    def ask(state: Any) -> Any:
+        while (answer := interrupt(QUESTION | {"default": {"do": "approve"}})) not in good:
+            pass
+        return {"answer": answer}
+
+    good = [{"do": "approve"}, {"do": "reject"}]
+
+    def read(state: Any) -> Any:
+        answer = state["answer"]
+        return {"topic": answer["reason"] if answer["do"] == "reject" else state["topic"]}
+
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Loose)
+        graph.add_node("ask", ask)
+        graph.add_node("read", read)
+        graph.add_edge(START, "ask")
+        graph.add_edge("ask", "read")
+        return graph.compile(checkpointer=checkpointer)
+
+    error = explored(Target(name="loose", build=build), seed=8)
+    assert of(error) == [("P308", "loose")]
+    assert "answer has changed, and no valid answer helps any more" in error.findings[0].detail
 
 
 def test_p402_a_session_that_a_wrong_answer_spoils() -> None:

@@ -104,4 +104,4 @@ def test_sessions_of_the_last_release(parity: Parity, history: str) -> None:
 
 
 def test_source(parity: Parity) -> None:
-    parity.add(*lint([Path(desk.__file__)], packages=["desk"]))
+    parity.add(*lint([Path(desk.__file__), Path(__file__)], packages=["desk"]))

@@ -35,6 +35,8 @@ LEGS = 8
 SHRINKING = 5.0
 """Seconds."""
 NOT_HERE = ("P304", "P305", "P603", "P604", "P607")
+VALUES = ("P201", "P207")
+"""What a value in the state may be against."""
 UNKNOWN = "0" * 32
 
 
@@ -58,7 +60,9 @@ def explore(parity: Parity, input: Any = None, *, examples: int = 50, seed: int 
         if time.monotonic() > until:
             return
         session = _Session(parity, input, data)
-        if found := session.run():
+        found = session.run()
+        # What is shrunk stays what it was: another rule's failure, though smaller, is not it.
+        if found and (not worst or found[0].rule == worst[0][0][0].rule):
             worst.append((found, session))
             until = min(until, time.monotonic() + SHRINKING)
             raise ParityError(found)
@@ -103,10 +107,14 @@ class _Session:
         self.asked = self.wrong_in_row = 0
         self.last: tuple[Question, Reply, Any] | None = None
         """A question with the wrong reply it got, and the state it was asked in."""
-        self.odd: Reply | None = None
-        """The latest reply, if it was not a valid one."""
+        self.odd: tuple[Question, Reply, Any] | None = None
+        """The latest question, its reply and the state it was asked in, if the reply was not surely a valid one."""
+        self.mark = 0
+        """How much had been found in its leg before."""
         self.refused: Reply | None = None
         """The reply that failed a run: from there on, all are valid."""
+        self.taken = ""
+        """What that reply had changed all the same."""
 
     def run(self) -> list[Finding]:
         """Run to the end or the bound of questions; what was found."""
@@ -125,17 +133,20 @@ class _Session:
 
     def _leg(self, input: Any, thread_id: str | None) -> Leg:
         self.lines.append([])
+        self.mark = 0
         parity, fresh = self.parity, thread_id is None
         name = thread_id or f"explored-{len(parity.runs)}"
         leg: Leg = Leg(parity, input, lambda value: self._answer(leg, value), name, None, fresh)
         parity._drive(leg)
+        self._broken(leg)
         if leg.run.ended == "done" and self.last is not None:
             self._accepted("the session went on to its end")
-        if leg.run.ended == "failed" and self.odd is None:  # not for a wrong answer
-            said = f"{type(leg.run.raised).__name__}: {leg.run.raised}"
+        if leg.run.raised is not None and self.odd is None:  # not for a wrong answer
+            said, rule = f"{type(leg.run.raised).__name__}: {leg.run.raised}", "P401"
             if self.refused is not None:
-                said = f"it was answered with {reprlib.repr(self.refused.value)}, and no valid answer helps any more: {said}"
-            rule = "P401" if self.refused is None else "P402"
+                rule = "P308" if self.taken else "P402"
+                taken = f", {self.taken} has changed" if self.taken else ""
+                said = f"it was answered with {reprlib.repr(self.refused.value)}{taken}, and no valid answer helps any more: {said}"
             if not any(f.rule == "P606" for f in parity.findings):
                 self.found.append(Finding(rule, self.target.name, said))
         return leg
@@ -143,13 +154,15 @@ class _Session:
     def _answer(self, leg: Leg, value: Any) -> Any:
         question = leg.run.questions[-1]
         state = leg.graph.get_state(leg.config).values
+        self._broken(leg)
         self._asked_again(question, state)
         self.asked += 1
         default = default_of(value, self.target.default_answer)
         default = None if default is NOBODY else default
         reply = self._reply(value, default)
         self.lines[-1].append(reply.value)
-        self.odd = None if reply.kind == "valid" else reply
+        self.odd = None if reply.kind == "valid" else (question, reply, state)
+        self.mark = len(leg._found)
         self.good = self.good if default is None else default
         if reply.value is None:
             return None
@@ -167,6 +180,17 @@ class _Session:
             return Reply("valid", valid)
         reply: Reply = self.data.draw(answers_strategy(value, default, self.given))
         return reply
+
+    def _broken(self, leg: Leg) -> None:
+        """An answer that its node took, and wrote where the state cannot have it, was a wrong one."""
+        since, self.mark = leg._found[self.mark :], len(leg._found)
+        if self.odd is None or self.odd[1].value is None or self.found:
+            return
+        question, reply, _ = self.odd
+        for broken in [f for f in since if f.rule in VALUES and f.where == question.node][:1]:
+            what = f"{question.type} was answered with {reprlib.repr(reply.value)}"
+            detail = f"{what}, and then {broken.rule}: {broken.detail}"
+            self.found.append(Finding("P308", broken.where, detail))
 
     def _asked_again(self, question: Question, state: Any) -> None:
         """What came of a wrong answer: is it the same question again, and has nothing changed?"""
@@ -189,16 +213,17 @@ class _Session:
         self.last = None
 
     def _refused(self, leg: Leg) -> bool:
-        """A run that a wrong answer failed: from here on, valid answers must go on."""
+        """A run that a wrong answer failed, and no more is known of it: from here on, valid answers must go on."""
         leg.run.looked_at = True
         if self.odd is None:
             return False
-        if self.last is not None:
-            now = leg.graph.get_state(leg.config).values
-            if changed := ", ".join(sorted(_changed(self.last[2], now))):
-                self._accepted(f"it failed, and {changed} has changed")
-        self.last, self.refused, self.odd = None, self.odd, None
-        return True
+        _, reply, was = self.odd
+        now = leg.graph.get_state(leg.config).values
+        self.taken = ", ".join(sorted(_changed(was, now) - set(self.target.error_fields)))
+        if self.last is not None and self.taken:
+            self._accepted(f"it failed, and {self.taken} has changed")
+        self.last, self.refused, self.odd = None, reply, None
+        return not self.found
 
     def _ids(self, leg: Leg) -> None:
         """Where answers are taken by id: one of a question that is gone, or never was, must be refused."""

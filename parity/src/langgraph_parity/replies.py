@@ -29,7 +29,10 @@ ABSURD: tuple[Any, ...] = (
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer, and what kind it is: valid, edited, absurd, nobody, empty, huge or duplicated."""
+    """An answer, and what kind it is: valid, edited, absurd, nobody, empty, huge or duplicated.
+
+    A default with another option in it counts as edited: that option may need more than the default has.
+    """
 
     kind: str
     value: Any
@@ -54,7 +57,9 @@ def answers_strategy(question: Any, default: Any = None, given: Sequence[Any] = 
     """
     st = hypothesis().strategies
     valid = _valid(question, default)
-    kinds = [st.sampled_from([Reply("valid", one) for one in valid])] if valid else []
+    sure = [default, *options_of(question)]
+    known = [Reply("valid" if one in sure else "edited", one) for one in valid]
+    kinds = [st.sampled_from(known)] if valid else []
     if valid:
         kinds.append(st.sampled_from(valid).flatmap(lambda one: _edited(st, one)))
     kinds.append(st.sampled_from([Reply("absurd", one) for one in ABSURD]))
