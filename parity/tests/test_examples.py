@@ -1,10 +1,8 @@
-"""The examples run where their package is installed; the others are named."""
+"""Every example finds what it says, on the versions it says it of."""
 
 import ast
 import importlib.metadata
-import importlib.util
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -24,21 +22,20 @@ def packages(example: Path) -> list[str]:
     return sorted(names - ALWAYS - sys.stdlib_module_names)
 
 
+def pinned() -> dict[str, str]:
+    lines = (EXAMPLES / "requirements.txt").read_text(encoding="utf-8").split()
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in lines)
+    return dict(line.split("==") for line in lines)
+
+
 @pytest.mark.parametrize("example", FILES, ids=lambda path: path.stem)
-def test_an_example_finds_what_it_says(example: Path) -> None:
-    missing = [name for name in packages(example) if importlib.util.find_spec(name) is None]
-    if missing:
-        pytest.skip(f"{example.name} is left out: {', '.join(missing)} is not installed")
-    plugin = [] if _is_installed() else ["-p", "langgraph_parity.plugin"]
-    command = [sys.executable, "-m", "pytest", *plugin, "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run([*command, example.name], cwd=EXAMPLES, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_create_agent_and_the_prebuilt_agent_are_not_left_out() -> None:
-    names = ("test_create_agent", "test_create_react_agent", "test_human_in_the_loop")
-    needed = {name for stem in names for name in packages(EXAMPLES / f"{stem}.py")}
-    assert all(importlib.util.find_spec(name) for name in needed)
+def test_an_example_finds_what_it_says(example: Path, pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "-c", EXAMPLES / "pytest.ini", example
+    )
+    outcomes = result.parseoutcomes()
+    outcomes.pop("warnings", None)
+    assert outcomes.keys() == {"passed"}
 
 
 @pytest.mark.parametrize("example", FILES, ids=lambda path: path.stem)
@@ -47,14 +44,8 @@ def test_an_example_is_short_and_listed(example: Path) -> None:
     assert f"({example.name})" in (EXAMPLES / "README.md").read_text(encoding="utf-8")
 
 
-def test_everything_is_pinned() -> None:
-    lines = (EXAMPLES / "requirements.txt").read_text(encoding="utf-8").split()
-    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in lines)
-    pinned = {line.partition("==")[0].replace("-", "_") for line in lines}
-    assert {name for example in FILES for name in packages(example)} <= pinned
-
-
-def _is_installed() -> bool:
-    """Does pytest find the kit's plugin by itself?"""
-    found = importlib.metadata.entry_points(group="pytest11", name="parity")
-    return bool(found)
+def test_everything_is_pinned_and_runs_here_as_it_is_pinned() -> None:
+    versions = pinned()
+    names = {name.replace("-", "_") for name in versions}
+    assert {name for example in FILES for name in packages(example)} <= names
+    assert {name: importlib.metadata.version(name) for name in versions} == versions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,23 @@ def test_a_missing_edge_is_named_and_fails_the_session(project: pytest.Pytester)
         ]
     )
     result.stdout.no_fnmatch_line("Only * answers *")
+
+
+def test_a_terminal_with_colours_gets_a_table(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    project.makepyfile(APPROVED)
+    asked = (*ON, "--color=yes", "--parity-fail-under-edges=100")
+    result = project.runpytest_inprocess(*asked)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout.str())
+    assert "toy, 1 run in 1 test" in text
+    assert re.search(r"│ edges +│ 7 of 8 │ +87 │ never taken: approve → outline +│", text)
+    assert re.search(r"│ node × fault +│ +none │ +│ +│", text)
+    assert "Only 7 of 8 edges of toy were taken" in text
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    result = project.runpytest_inprocess(*asked)
+    result.stdout.fnmatch_lines(["  edges                7 of 8     87 %"])
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

@@ -15,6 +15,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
 from langgraph_parity import rules, suite
+from langgraph_parity.allocations import Allocations
 from langgraph_parity.checks import SessionChecks
 from langgraph_parity.guard import Guard
 from langgraph_parity.outside import effects, forward_clock, real_files, scripted_model, wire
@@ -43,6 +44,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--parity-seed", type=int, default=0, metavar="N", help="seed of faults and exploration"
     )
+    group.addoption(
+        "--parity-memray",
+        action="store_true",
+        help="a finding about memory names the places that allocated most; needs memray",
+    )
     suite.add_options(parser, group)
     parser.addini("parity_target", "the application under test, as module:attribute")
 
@@ -52,6 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in (*MARKERS, *suite.MARKERS):
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(suite.Suite(config), "parity-suite")
+    if config.getoption("parity_memray"):
+        config.pluginmanager.register(Allocations(), "parity-allocations")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,7 +23,18 @@ from langgraph_parity.coverage import Coverage
 from langgraph_parity.covered import KINDS, Cell, Covered
 from langgraph_parity.rules import RULES, ParityUsageError
 
-__all__ = ["BEYOND", "MISSING", "TITLES", "Report", "many", "named", "read"]
+__all__ = [
+    "BEYOND",
+    "FEW",
+    "MISSING",
+    "TITLES",
+    "Report",
+    "beyond",
+    "listed",
+    "many",
+    "named",
+    "read",
+]
 
 TITLES = {
     "nodes": "nodes",
@@ -86,20 +97,22 @@ class Report:
         """For the terminal; `all` names everything that is missing, else a few of each kind."""
         said: list[str] = []
         for name, covered in sorted(self.coverage.targets.items()):
-            said.append(
-                f"{name}, {many(covered.runs, 'run')} in {many(self.coverage.tests, 'test')}"
-            )
+            said.append(self.title(name))
             said += [_row(kind, covered) for kind in KINDS]
             for kind in KINDS:
-                said += _list(MISSING[kind], kind, covered.missing(kind), None if all else FEW)
-            for kind, title in BEYOND.items():
-                said += _list(title, kind, covered.beyond(kind), None)
-            if covered.shape.open:
-                routers = ", ".join(sorted(covered.shape.open))
-                said.append(
-                    f"  targets unknown: {routers} – what their routers or error handlers never took cannot be told; "
-                    "give a router a path map or a Literal as return type"
-                )
+                if names := listed(kind, covered.missing(kind), None if all else FEW):
+                    said.append(f"  {MISSING[kind]}: {names}")
+            said += beyond(covered)
+        return said + self.remarks()
+
+    def title(self, name: str) -> str:
+        """`toy, 3 runs in 2 tests`."""
+        runs = many(self.coverage.targets[name].runs, "run")
+        return f"{name}, {runs} in {many(self.coverage.tests, 'test')}"
+
+    def remarks(self) -> list[str]:
+        """What is said of all targets together: the findings, and workers that died."""
+        said = []
         for rule, row in sorted(self.coverage.findings.items()):
             allowed = f", {row['allowed']} of them allowed" if row["allowed"] else ""
             said.append(f"{rule} {RULES[rule].title}: {row['count']}{allowed}")
@@ -172,9 +185,20 @@ def _row(kind: str, covered: Covered) -> str:
     return f"  {TITLES[kind]:<18}{share}"
 
 
-def _list(title: str, kind: str, cells: Sequence[Cell], most: int | None) -> list[str]:
-    if not cells:
-        return []
+def listed(kind: str, cells: Sequence[Cell], most: int | None) -> str:
+    """The names of cells, at most so many; empty if there are none."""
     more = len(cells) - most if most and len(cells) > most else 0
     names = ", ".join(named(kind, cell) for cell in cells[: most if more else None])
-    return [f"  {title}: {names}" + (f", and {more} more (-v names them)" if more else "")]
+    return names + (f", and {more} more (-v names them)" if more else "")
+
+
+def beyond(covered: Covered) -> list[str]:
+    """What was gone through without being declared, and what cannot be told."""
+    said = [f"  {t}: {listed(k, covered.beyond(k), None)}" for k, t in BEYOND.items() if covered.beyond(k)]  # fmt: skip
+    if covered.shape.open:
+        routers = ", ".join(sorted(covered.shape.open))
+        said.append(
+            f"  targets unknown: {routers} – what their routers or error handlers never took cannot be told; "
+            "give a router a path map or a Literal as return type"
+        )
+    return said

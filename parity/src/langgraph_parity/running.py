@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,8 @@ class Parity:
         self.runs: list[Run] = []
         self.graphs: list[Graph] = []
         """The root graphs of every application built."""
+        self.allocated = ""
+        """Who allocated most, for the findings about memory; told by the option `--parity-memray`."""
         self._app: Any = None
         self._found: list[Finding] = []
         coverage.made(self)
@@ -90,7 +93,11 @@ class Parity:
         failed = [
             Finding("P607", r.thread_id, f"{type(r.raised).__name__}: {r.raised}") for r in unseen
         ]
-        return list(dict.fromkeys([*path, *self._found, *failed]))
+        found = dict.fromkeys([*path, *self._found, *failed])
+        if not self.allocated:
+            return list(found)
+        most = f"; allocated most: {self.allocated}"
+        return [replace(f, detail=f.detail + most) if f.rule == "P603" else f for f in found]
 
     def add(self, *findings: Finding) -> None:
         """Add findings of one's own."""

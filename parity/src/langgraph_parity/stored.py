@@ -37,6 +37,11 @@ def stored_paths(saver: Any, thread_id: str) -> dict[str, str]:
         with saver.cursor(transaction=False) as cursor:
             sql = "SELECT DISTINCT task_id, task_path FROM writes WHERE thread_id = ?"
             found = iter(cursor.execute(sql, (thread_id,)).fetchall())
+    elif hasattr(saver, "_cursor") and hasattr(saver, "supports_pipeline"):  # PostgreSQL
+        with saver._cursor() as cursor:
+            sql = "SELECT DISTINCT task_id, task_path FROM checkpoint_writes WHERE thread_id = %s"
+            rows = cursor.execute(sql, (thread_id,)).fetchall()
+            found = ((row["task_id"], row["task_path"]) for row in rows)
     return {task_id: path for task_id, path in found if path}
 
 

@@ -14,6 +14,7 @@ from langgraph_parity.coverage import collectors
 from langgraph_parity.report import Report
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.running import Parity
+from langgraph_parity.table import drawn
 
 __all__ = ["MARKERS", "Suite", "add_options"]
 
@@ -170,11 +171,16 @@ class Suite:
         """The coverage and what the budgets say; with -q only if something was asked for."""
         verbosity = self.config.get_verbosity()
         asked_for = bool(self.paths or self.least)
-        lines = []
+        lines, text = [], None
         if asked_for or (self.report.coverage.targets and verbosity >= 0):
-            lines = self.report.lines(all=verbosity > 0)
+            if terminalreporter.hasmarkup:
+                text = drawn(self.report, all=verbosity > 0)
+            if text is None:
+                lines = self.report.lines(all=verbosity > 0)
         lines += [*self.budgets.lines(), *self.said]
-        if lines:
+        if lines or text:
             terminalreporter.section("parity")
+            if text:
+                terminalreporter.write(text)
             for line in lines:
                 terminalreporter.line(line)
