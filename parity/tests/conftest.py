@@ -16,3 +16,10 @@ def postgres() -> Iterator[str]:
     """The address of a PostgreSQL database of this session's own."""
     with server() as address:
         yield address
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Without Hypothesis' plugin, which loads all of Hypothesis in every run and every worker."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    return pytester

@@ -197,16 +197,16 @@ def test_the_baseline_of_all_tests_under_workers(folder: pytest.Pytester) -> Non
     both = TEST.replace('@pytest.mark.parity_budget(baseline="base.json")\n', "")
     both += "def test_more(parity):\n    parity.run({'left': 5, 'said': ''})\n"
     folder.makepyfile(test_it=both)
-    ini = ("-n", "2", "-o", "parity_baseline=all.json")
-    result = folder.runpytest_inprocess(*ON, *ini[2:])
+    ini = ("-o", "parity_baseline=all.json")
+    result = folder.runpytest_inprocess(*ON, *ini)
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         ["2 tests have no baseline: write it with --parity-update-baseline."]
     )
-    result = folder.runpytest_subprocess(*ON, *ini, "--parity-update-baseline")
+    result = folder.runpytest_inprocess(*ON, *ini, "-n", "2", "--parity-update-baseline")
     result.stdout.fnmatch_lines(["wrote 2 of 2 baselines to */all.json"])
     folder.makepyfile(test_it=both.replace("5", "6"))
-    result = folder.runpytest_subprocess(*ON, *ini)
+    result = folder.runpytest_inprocess(*ON, *ini, "-n", "1")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["test_it.py::test_more  model calls: was 5, is 6, +20.0 %"])
 

@@ -49,23 +49,21 @@ def talking(reply, **options):
     ids=["nobody answers", "odd input", "unknown type", "odd answers", "graph as build", "build without argument", "no checkpointer"],
 )  # fmt: skip
 def test_bad_input_gets_one_clear_sentence(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, build: str, test: str, said: str
+    pytester: pytest.Pytester, build: str, test: str, said: str
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "src"))
     for file in SHOP.glob("*.py"):
         pytester.makepyfile(**{file.stem: file.read_text()})
     pytester.makepyfile(f"{HEAD % build}\ndef test_it(parity):\n    {test}\n")
-    result = pytester.runpytest_subprocess(*ON)
+    result = pytester.runpytest_inprocess(*ON)
     result.stdout.fnmatch_lines([said])
     result.stdout.no_fnmatch_line("During handling of the above exception*")
 
 
 def test_a_missing_target_is_said_once(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester,
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "src"))
     pytester.makepyfile("def test_it(parity):\n    pass\n")
-    result = pytester.runpytest_subprocess(*ON)
+    result = pytester.runpytest_inprocess(*ON)
     assert (
         len(re.findall(r"^There is no target\. Define a fixture", result.stdout.str(), re.M)) == 1
     )
@@ -119,9 +117,8 @@ def test_ids_of_messages_do_not_make_two_runs_differ() -> None:
 
 
 def test_a_crash_grid_is_in_the_report_and_its_deaths_are_no_failures(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester,
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "src"))
     for file in SHOP.glob("*.py"):
         pytester.makepyfile(**{file.stem: file.read_text()})
     run = "parity.run({'item': 'x'}, answers={'approval': 'yes'}).outcome"
@@ -129,7 +126,7 @@ def test_a_crash_grid_is_in_the_report_and_its_deaths_are_no_failures(
         f"{HEAD % 'shop.build'}\n@pytest.mark.parity_crash\ndef test_crash(parity):\n    {run}\n"
         f"\n@pytest.mark.parity_faults(nodes=['order'])\ndef test_fault(parity):\n    {run}\n"
     )
-    result = pytester.runpytest_subprocess(*ON[:-1])
+    result = pytester.runpytest_inprocess(*ON[:-1])
     result.assert_outcomes(passed=3)
     result.stdout.re_match_lines([r"  node × fault +2 of 4 ", r"  node × crash +4 of 4 "])
     result.stdout.no_fnmatch_line("*P607*")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from langgraph_parity.cli import main
+
 TOY = Path(__file__).parent / "toy.py"
 ON = ("-p", "no:cacheprovider")
 
@@ -103,7 +105,7 @@ def test_a_terminal_with_colours_gets_a_table(
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_a_suite_that_takes_every_way(project: pytest.Pytester, workers: tuple[str, ...]) -> None:
     project.makepyfile(WHOLE)
-    result = project.runpytest_subprocess(
+    result = project.runpytest_inprocess(
         *ON, *workers, "--parity-fail-under-edges=100", "--parity-report=out/report.json"
     )
     result.assert_outcomes(passed=3)
@@ -247,21 +249,22 @@ def test_answers_that_the_target_lists_and_grids_that_are_handed_in(
     assert row["results"] == {"failed": 1, "recovered": 1}
 
 
-def test_several_runs_are_combined(project: pytest.Pytester) -> None:
+def test_several_runs_are_combined(
+    project: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
     project.makepyfile(WHOLE)
     for number, chosen in enumerate(("approved", "rejected")):
         project.runpytest_inprocess(*ON, "-k", chosen, f"--parity-report={number}.json")
-    parity = (sys.executable, "-m", "langgraph_parity.cli", "combine")
-    result = project.run(*parity, "0.json", "1.json", "--out", "all.json", "--html", "all.html")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(
-        ["toy, 2 runs in 2 tests", "  edges                8 of 8    100 %"]
-    )
+    capsys.readouterr()
+    combine = ["combine", "0.json", "1.json", "--out", "all.json", "--html", "all.html"]
+    assert main(combine) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "toy, 2 runs in 2 tests"
+    assert "  edges                8 of 8    100 %" in said
     assert cells(json.loads((project.path / "all.json").read_text()), "nodes")["outline",] == 3
-    assert project.run(*parity, "0.json", "--fail-under-edges", "100").ret == 1
-    result = project.run(*parity, "all.html")
-    assert result.ret == 2
-    result.stderr.fnmatch_lines(["all.html cannot be combined: it is no report *"])
+    assert main(["combine", "0.json", "--fail-under-edges", "100"]) == 1
+    assert main(["combine", "all.html"]) == 2
+    assert "all.html cannot be combined: it is no report " in capsys.readouterr().err
 
 
 def test_a_worker_that_dies_is_told(project: pytest.Pytester) -> None:
@@ -273,7 +276,7 @@ def test_dies(parity):
     os._exit(1)
 """
     )
-    result = project.runpytest_subprocess(
+    result = project.runpytest_inprocess(
         *ON, "-n", "1", "--max-worker-restart=0", "--parity-report=report.json"
     )
     result.stdout.fnmatch_lines(["Without what gw0 went through: the worker died."])
