@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, StateGraph
@@ -21,7 +22,8 @@ def test_a_graph_with_everything_outside_replaced(
     scripted_model, wire, forward_clock, effects, real_files  # noqa: F811
 ):  # fmt: skip
     model = scripted_model(["A haiku."])
-    remote = ChatOpenAI(model="any", base_url=wire.base_url, api_key="none")
+    http = httpx.Client()
+    remote = ChatOpenAI(model="any", base_url=wire.base_url, api_key="none", http_client=http)
 
     def write(state: dict) -> dict:
         text = f"{forward_clock.now():%Y} {model.invoke('?').text} {remote.invoke('?').text}"
@@ -32,7 +34,7 @@ def test_a_graph_with_everything_outside_replaced(
     builder = StateGraph(dict)
     builder.add_node("write", write)
     builder.add_edge(START, "write")
-    with SqliteSaver.from_conn_string("state.db") as saver:
+    with http, SqliteSaver.from_conn_string("state.db") as saver:
         graph = builder.compile(checkpointer=saver)
         list(graph.stream({"text": ""}, {"configurable": {"thread_id": "t"}}, durability="sync"))
     assert {path.name for path in real_files.iterdir()} >= {"haiku.txt", "state.db"}

@@ -46,8 +46,17 @@ def wire(tmp_path):
         yield wire
 
 
+HTTP = httpx.Client()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closing():
+    with HTTP:
+        yield
+
+
 def chat(wire: Wire, model: str = "any", **options: Any) -> ChatOpenAI:
-    settings = {"max_retries": 0, "timeout": 5, **options}
+    settings = {"max_retries": 0, "timeout": 5, "http_client": HTTP, **options}
     return ChatOpenAI(model=model, base_url=wire.base_url, api_key="none", **settings)
 
 
