@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveM
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
-from langgraph.func import task
+from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import interrupt
@@ -210,6 +210,56 @@ def test_p2_of_an_update(rule: str, said: str, nodes: Any, input: Any) -> None:
     (line,) = found(target(nodes), input)
     assert line.startswith(f"{rule} ")
     assert said in line
+
+
+class Parent(TypedDict):
+    foo: str
+
+
+class Child(Parent):
+    bar: str
+
+
+def nesting(first: Any, second: Any = None) -> Target:
+    """A subgraph with a key of its own, as a node, and in a subgraph that is a node."""
+    second = second or (lambda state: {"foo": state["foo"] + state["bar"]})
+    child = StateGraph(Child).add_node("first", first).add_node("second", second)
+    inner = child.add_edge(START, "first").add_edge("first", "second").compile()
+
+    def build(checkpointer: Any) -> Any:
+        middle = StateGraph(Parent).add_node("inner", inner).add_edge(START, "inner").compile()
+        parent = StateGraph(Parent).add_node("inner", inner).add_node("middle", middle)
+        parent.add_edge(START, "inner").add_edge("inner", "middle")
+        return parent.compile(checkpointer=checkpointer)
+
+    return Target(name="nested", build=build)
+
+
+def test_p206_a_subgraph_has_keys_of_its_own() -> None:
+    assert found(nesting(node({"bar": "b"})), {"foo": "a"}, None) == []
+
+
+def test_p201_and_p206_of_the_nodes_of_a_subgraph() -> None:
+    lines = found(nesting(node({"bar": "b", "zzz": 1})), {"foo": "a"}, None)
+    assert [line.split(":")[0] for line in lines] == [
+        "P206 unknown-field  inner",
+        "P206 unknown-field  middle",
+    ]
+    assert "(zzz)" in lines[0]
+    _, line = found(nesting(node({"bar": 5}), node({"foo": "a"})), {"foo": "a"}, None)
+    assert line.startswith("P201 schema  middle:inner:first:")
+    assert "bar: input should be a valid string, got int 5" in line
+
+
+def test_p206_an_entrypoint_has_no_fields() -> None:
+    def build(checkpointer: Any) -> Any:
+        @entrypoint(checkpointer=checkpointer)
+        def flow(x: int) -> dict[str, int]:
+            return {"doubled": 2 * x}
+
+        return flow
+
+    assert found(Target(name="flow", build=build), 3, None) == []
 
 
 def test_p203_the_state_is_changed_in_place() -> None:
