@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.errors import InvalidUpdateError
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
@@ -141,8 +144,6 @@ def asynchronous(checkpointer: Any) -> Any:
 
 
 def test_an_asynchronous_application(tmp_path: Any) -> None:
-    import asyncio
-
     async def session() -> None:
         async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "a.sqlite3")) as inner:
             parity = Parity(Target(name="async", build=asynchronous), inner)
@@ -155,6 +156,38 @@ def test_an_asynchronous_application(tmp_path: Any) -> None:
             parity.check()
 
     asyncio.run(session())
+
+
+def at_odds(checkpointer: Any) -> Any:
+    """Two nodes side by side write a field that takes one value."""
+    graph = StateGraph(Plan)
+    graph.add_node("before", lambda state: {"decision": "open"})
+    for name in ("left", "right"):
+        graph.add_node(name, RunnableLambda(lambda s, n=name: {"decision": n}, afunc=_decide))
+        graph.add_edge("before", name)
+    graph.add_edge(START, "before")
+    return graph.compile(checkpointer=checkpointer)
+
+
+async def _decide(state: Plan) -> Any:
+    return {"decision": "left or right"}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_two_nodes_write_what_cannot_be_put_together(asynchronous: bool) -> None:
+    parity = Parity(Target(name="odds", build=at_odds))
+    made = asyncio.run(parity.arun(TOPIC)) if asynchronous else parity.run(TOPIC)
+    assert (made.outcome, made.values["decision"]) == ("failed", "open")
+    assert isinstance(made.error, InvalidUpdateError)
+    assert parity.findings == []
+
+
+def test_a_thread_driven_by_hand_that_cannot_be_put_together() -> None:
+    parity = Parity(Target(name="odds", build=at_odds))
+    with parity.guard, pytest.raises(InvalidUpdateError):
+        list(parity.app.stream(TOPIC, {"configurable": {"thread_id": "t"}}, durability="sync"))
+    parity.check_threads()
+    assert parity.findings == []
 
 
 @pytest.mark.parametrize(

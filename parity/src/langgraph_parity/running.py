@@ -25,6 +25,7 @@ from langgraph_parity.replay import replay
 from langgraph_parity.rules import Finding, ParityError, ParityUsageError
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
+from langgraph_parity.stored import astanding, standing
 from langgraph_parity.target import Target
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Parity:
         for thread_id in dict.fromkeys(w.thread_id for w in self.saver.written):
             if thread_id not in driven:
                 config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
-                snapshot = self.graph.get_state(config)
+                snapshot = standing(self.graph, config)
                 checks = StateChecks(self.target, self.graph)
                 self.add(*checks.whole(f"thread {thread_id}", snapshot.values))
                 if not snapshot.interrupts and not snapshot.next:
@@ -215,7 +216,7 @@ class Parity:
                     leg.saw(update, leg.graph.get_state(leg.config).values)
             except (Exception, Died, NeverEnds) as error:
                 leg.failed(error)
-            leg.finish(leg.graph.get_state(leg.config))
+            leg.finish(standing(leg.graph, leg.config))
         return leg.run
 
     async def _adrive(self, leg: Leg) -> Run:
@@ -231,7 +232,7 @@ class Parity:
                     leg.saw(update, (await leg.graph.aget_state(leg.config)).values)
             except (Exception, Died, NeverEnds) as error:
                 leg.failed(error)
-            leg.finish(await leg.graph.aget_state(leg.config))
+            leg.finish(await astanding(leg.graph, leg.config))
         return leg.run
 
 
