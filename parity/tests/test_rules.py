@@ -316,6 +316,36 @@ def test_p207_an_object_that_msgpack_does_not_bring_back() -> None:
     assert [line[:30] for line in lines] == ["P207 not-plain  polish: a valu"]
 
 
+class Steps(TypedDict, total=False):
+    past: Annotated[list[tuple], operator.add]  # type: ignore[type-arg]
+    pairs: Annotated[list[tuple[str, int]], operator.add]
+    one: tuple[str, ...] | None
+
+
+def test_p207_a_tuple_comes_back_as_a_list_once_a_field() -> None:
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Steps)
+        graph.add_node("left", node({"past": [("a", "b")], "pairs": [("a", 1)], "one": ("a",)}))
+        graph.add_node("right", node({"past": [("c", "d")], "one": None}))
+        graph.add_edge(START, "left").add_edge("left", "right")
+        return graph.compile(checkpointer=checkpointer)
+
+    lines = sorted(found(Target(name="steps", build=build), {"one": None}, None))
+    for name, line in zip(("one", "pairs", "past"), lines, strict=True):
+        assert line.startswith("P207 not-plain  left: ")
+        assert f"(field {name}: a tuple comes back as a list)" in line
+
+
+def test_p201_the_parts_of_a_tuple_have_types_too() -> None:
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Steps).add_node("left", node({"pairs": [("a", "1")]}))
+        return graph.add_edge(START, "left").compile(checkpointer=checkpointer)
+
+    lines = found(Target(name="steps", build=build), {"one": None}, None)
+    assert [line[:4] for line in lines] == ["P201", "P207"]
+    assert "pairs[0][1]: input should be a valid integer" in lines[0]
+
+
 def test_messages_are_plain_and_may_be_removed() -> None:
     class Chat(TypedDict):
         messages: Annotated[list[AnyMessage], add_messages]

@@ -10,7 +10,7 @@ from langgraph.types import Overwrite, StateSnapshot
 
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.rules import Finding, ParityUsageError
-from langgraph_parity.schema import fields_of, kinds_of, plain, same
+from langgraph_parity.schema import fields_of, kinds_of, listed, plain, same
 from langgraph_parity.target import Target, active, blueprint, builder_of
 from langgraph_parity.writes import Writes
 
@@ -28,6 +28,8 @@ class StateChecks:
         self.fields = fields_of(schema) if schema is not None else None
         self.kinds = kinds_of(graph, target.reducers)
         self._plain = plain(graph)
+        self._tuples: set[str] = set()
+        """Fields of which it was said that their tuples come back as lists."""
 
     def update(
         self, node: str, update: Any, old: Any, new: Any, beside: list[Writes]
@@ -43,8 +45,7 @@ class StateChecks:
             if self.kinds.get(name) == "messages":  # ("user", "…") becomes a message
                 several = given if isinstance(given, list) else [given]
                 given = [one for one in several if not isinstance(one, tuple)]
-            if not self._plain(given):
-                yield Finding("P207", node, f"field {name}")
+            yield from self._not_plain(node, name, given)
         for name, kind in self.kinds.items():
             given = _given(changed.get(name))
             given += [
@@ -71,9 +72,17 @@ class StateChecks:
         for name, value in _mapping(values).items():
             if self.fields and (wrong := self.fields.wrong(name, value)):
                 yield Finding("P201", where, wrong)
-            if not self._plain(value):
-                yield Finding("P207", where, f"field {name}")
+            yield from self._not_plain(where, name, value)
         yield from self.invariants(where, _mapping(values))
+
+    def _not_plain(self, where: str, name: str, value: Any) -> Iterator[Finding]:
+        if self._plain(value):
+            return
+        if not self._plain(listed(value)):
+            yield Finding("P207", where, f"field {name}")
+        elif name not in self._tuples:
+            self._tuples.add(name)
+            yield Finding("P207", where, f"field {name}: a tuple comes back as a list")
 
     def begun(self, made: list[Writes]) -> Iterator[Finding]:
         """What a session was begun with."""

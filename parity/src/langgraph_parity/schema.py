@@ -15,10 +15,10 @@ from langgraph.channels import BinaryOperatorAggregate
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph.message import add_messages
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-__all__ = ["Fields", "fields_of", "kinds_of", "plain", "same"]
+__all__ = ["Fields", "fields_of", "kinds_of", "listed", "plain", "same"]
 
 MARK = object()
 _TypedDict: Any = typing_extensions.TypedDict
@@ -77,6 +77,13 @@ def plain(graph: Any) -> Callable[[Any], bool]:
             return False
 
     return survives
+
+
+def listed(value: Any) -> Any:
+    """The value as the checkpoint gives it back: every tuple in it is a list."""
+    if isinstance(value, dict):
+        return {key: listed(one) for key, one in value.items()}
+    return [listed(one) for one in value] if type(value) in (list, tuple) else value
 
 
 def same(one: Any, other: Any) -> bool:
@@ -148,8 +155,10 @@ def _adapter(hint: Any) -> TypeAdapter[Any] | None:
 
 
 def _modern(hint: Any) -> Any:
-    """The type with TypedDicts that pydantic takes on every version of Python."""
+    """The type with TypedDicts that pydantic takes on every version of Python, and lists for tuples."""
     origin, args = get_origin(hint), get_args(hint)
+    if hint is tuple or origin is tuple:  # a checkpoint gives it back as a list
+        return typing.Annotated[_of(hint, tuple(map(_modern, args))), BeforeValidator(_tupled)]
     if origin in (typing.Required, typing.NotRequired, typing_extensions.ReadOnly):
         return _modern(args[0])
     if typing.is_typeddict(hint):
@@ -161,7 +170,18 @@ def _modern(hint: Any) -> Any:
         return typing.Annotated[(modern[0], *hint.__metadata__)]
     if origin in (types.UnionType, typing.Union):
         return functools.reduce(operator.or_, modern)
-    return hint.copy_with(modern) if hasattr(hint, "copy_with") else origin[modern]
+    return _of(hint, modern)
+
+
+def _of(hint: Any, args: tuple[Any, ...]) -> Any:
+    """The type with other parameters."""
+    if args == get_args(hint):
+        return hint
+    return hint.copy_with(args) if hasattr(hint, "copy_with") else get_origin(hint)[args]
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 @functools.lru_cache(maxsize=256)
