@@ -440,6 +440,33 @@ def test_p303_a_question_that_cannot_be_sent() -> None:
     assert line.startswith("P303 question-not-plain  approve")
 
 
+class Unkept:
+    """Nothing any serialiser knows."""
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_p303_and_p207_of_what_cannot_be_stored_at_all(asynchronous: bool) -> None:
+    question = {"question": "Which?", "render": lambda: None}
+
+    def build(asks: Any) -> Target:
+        def make(checkpointer: Any) -> Any:
+            graph = StateGraph(Plan).add_node("asks", asks).add_edge(START, "asks")
+            return graph.compile(checkpointer=checkpointer)
+
+        return Target(name="unkept", build=make)
+
+    for asks, said in (
+        (lambda state: interrupt(question), "P303 question-not-plain  asks: "),
+        (node({"decision": Unkept()}), "P207 not-plain  asks: "),
+    ):
+        parity = Parity(build(asks))
+        run = asyncio.run(parity.arun(TOPIC)) if asynchronous else parity.run(TOPIC)
+        assert run.ended == "failed"
+        (finding,) = parity.findings
+        assert str(finding).startswith(said)
+        assert finding.detail == ("render" if finding.rule == "P303" else "field decision")
+
+
 def test_p304_an_answer_nobody_wanted() -> None:
     (line,) = found(target(), answers={"aproval": "approve", **YES})
     assert line.startswith("P304 unused-answer  aproval")

@@ -93,7 +93,18 @@ class StateChecks:
     def question(self, node: str, value: Any) -> Iterator[Finding]:
         """A question must reach whoever answers it."""
         if not self._plain(value):
-            yield Finding("P303", node or "question")
+            parts = value if isinstance(value, Mapping) else {}
+            lost = [str(name) for name, one in parts.items() if not self._plain(one)]
+            yield Finding("P303", node or "question", ", ".join(lost))
+
+    def refused(self, made: Writes) -> Iterator[Finding]:
+        """What a task wrote and the checkpointer could not store, as far as its values are the reason."""
+        for name, value in made.writes:
+            if name == "__interrupt__":
+                for one in value:
+                    yield from self.question(made.node, one.value)
+            elif name != "__error__":
+                yield from self._not_plain(made.node, name, value)
 
     def projection(self, node: str, app: Any, values: Any) -> Iterator[Finding]:
         """The application's copy of the state."""

@@ -63,6 +63,7 @@ class Leg:
         self.saver.limit(self.limit + 2, 2 * self.target.time_limit)
         self._stack.callback(self.saver.limit, None)
         self._mark = self._seen = self.saver.mark()
+        self._refused = len(self.saver.refused)
         self._counts, self._shape = self.saver.counts, fingerprint(self.graph)
         self._offsets: dict[str, int] = {}
         self._rss, self._clock = psutil.Process().memory_info().rss, time.perf_counter()
@@ -179,6 +180,9 @@ class Leg:
             if question.id is None:
                 question.id, question.node = self._asker(question.value)
         found = self._found
+        unkept = [f for w in self.saver.refused[self._refused :] for f in self.checks.refused(w)]
+        found += unkept
+        run.looked_at = run.looked_at or bool(unkept)
         if isinstance(run.raised, GraphInterrupt):
             run.ended, run.raised = "waiting", None
         elif isinstance(run.raised, NeverEnds | GraphRecursionError):
