@@ -486,6 +486,47 @@ def test_p505_a_thread_that_is_neither_done_nor_waiting() -> None:
     assert [line[:4] for line in lines] == ["P505"]
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_p505_a_router_has_raised_and_the_thread_is_resumed(asynchronous: bool) -> None:
+    def route(state: Plan) -> str:
+        raise KeyError("nowhere")
+
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Plan).add_node("one", node({"decision": "a"})).add_edge(START, "one")
+        graph.add_node("two", node({"decision": "b"}))
+        return graph.add_conditional_edges("one", route, ["two"]).compile(checkpointer=checkpointer)
+
+    parity = Parity(Target(name="routed", build=build))
+    first = asyncio.run(parity.arun(TOPIC)) if asynchronous else parity.run(TOPIC)
+    assert (first.outcome, parity.findings) == ("failed", [])
+    then = asyncio.run(parity.aresume(first)) if asynchronous else parity.resume(first)
+    assert then.outcome == "failed"
+    (finding,) = parity.findings
+    assert (finding.rule, finding.detail) == ("P505", "nothing ran after KeyError('nowhere')")
+
+
+def test_a_failed_thread_that_is_resumed_and_fails_or_goes_on_is_not_stuck() -> None:
+    errors = [LookupError("a"), LookupError("b"), None]
+
+    def flaky(state: Plan) -> Any:
+        if error := errors.pop(0):
+            raise error
+        return {"votes": {"left": 1}}
+
+    parity = Parity(
+        Target(
+            name="flaky",
+            build=lambda saver: (
+                StateGraph(Plan).add_node(flaky).add_edge(START, "flaky").compile(saver)
+            ),
+        )
+    )
+    run = parity.run(TOPIC)
+    assert [run.outcome, parity.resume(run).outcome] == ["failed", "failed"]
+    assert [parity.resume(run).outcome, parity.resume(run).outcome] == ["done", "done"]
+    assert parity.findings == []
+
+
 def test_p601_an_error_is_left() -> None:
     lines = found(target({"polish": node({"last_error": "boom"})}))
     assert [line[:4] for line in lines] == ["P601"]

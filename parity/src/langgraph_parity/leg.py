@@ -52,6 +52,8 @@ class Leg:
         self.before: Any = {}
         self._answered: tuple[Question, int] | None = None
         """The question answered last, and what was written until then."""
+        self._broken: list[str] = []
+        """What the thread failed with before, if nothing comes next in it."""
         self._found: list[Finding] = []
 
     def __enter__(self) -> Leg:
@@ -90,6 +92,12 @@ class Leg:
     def moved(self, thread_id: Any) -> None:
         """The session has the id the application gave it."""
         self.run.thread_id, self.input = str(thread_id or self.run.thread_id), None
+
+    def stands(self, snapshot: StateSnapshot) -> RunnableConfig:
+        """The thread is gone on with from here; returns which checkpoint that is."""
+        if not snapshot.next:  # a node failed after it had written, so it does not run again
+            self._broken = [str(task.error) for task in snapshot.tasks if task.error]
+        return snapshot.config
 
     def stream(self, *, asynchronous: bool) -> Any:
         """The updates of the production entry point."""
@@ -196,7 +204,10 @@ class Leg:
             run.ended = "waiting"
         elif run.raised is None:
             errors = [repr(task.error) for task in snapshot.tasks if task.error]
-            wrong = list(SessionChecks(self.target).ended(where, snapshot, errors))
+            checks = SessionChecks(self.target)
+            wrong = list(checks.ended(where, snapshot, errors))
+            if self._broken and not run.supersteps and checks.done(snapshot.values) is None:
+                wrong.append(Finding("P505", where, f"nothing ran after {self._broken[0]}"))
             found += wrong
             run.ended = "failed" if any(f.rule in ("P505", "P602") for f in wrong) else "done"
             run.looked_at = run.ended == "failed"

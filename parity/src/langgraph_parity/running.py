@@ -211,7 +211,8 @@ class Parity:
                 return leg.without_checkpointer()
             try:
                 leg.begin()
-                leg.before = leg.graph.get_state(leg.graph.get_state(leg.config).config).values
+                latest = leg.stands(leg.graph.get_state(leg.config))
+                leg.before = leg.graph.get_state(latest).values
                 for update in leg.stream(asynchronous=False):
                     leg.saw(update, leg.graph.get_state(leg.config).values)
             except (Exception, Died, NeverEnds) as error:
@@ -226,8 +227,8 @@ class Parity:
             try:
                 if inspect.isawaitable(begun := leg.begin()):
                     leg.moved(await begun)
-                latest = await leg.graph.aget_state(leg.config)
-                leg.before = (await leg.graph.aget_state(latest.config)).values
+                latest = leg.stands(await leg.graph.aget_state(leg.config))
+                leg.before = (await leg.graph.aget_state(latest)).values
                 async for update in leg.stream(asynchronous=True):
                     leg.saw(update, (await leg.graph.aget_state(leg.config)).values)
             except (Exception, Died, NeverEnds) as error:
