@@ -8,7 +8,7 @@ import functools
 import operator
 import threading
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 from unittest.mock import patch
 
 import pytest
@@ -19,7 +19,9 @@ from langgraph.errors import GraphInterrupt
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.managed import IsLastStep
 from langgraph.types import interrupt
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 import toy
@@ -392,6 +394,53 @@ def test_a_whole_state_is_checked_in_one_call() -> None:
     said = Parity(target()).validate_state_consistency({"topic": None})
     assert not said["is_valid"]
     assert said["errors"][0].startswith("P201 ")
+
+
+def only(schema: Any) -> Target:
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(schema).add_node("n", node({})).add_edge(START, "n")
+        return graph.compile(checkpointer=checkpointer)
+
+    return Target(name="only", build=build)
+
+
+class Told(TypedDict):
+    name: str
+    age: NotRequired[int]
+    notes: Annotated[list[str], operator.add]
+    last: IsLastStep
+
+
+@dataclasses.dataclass
+class Held:
+    name: str
+    age: int = 0
+
+
+class Modelled(BaseModel):
+    name: str
+    age: int = 0
+
+
+@pytest.mark.parametrize("schema", [Told, Held, Modelled])
+def test_a_state_handed_in_has_the_fields_of_the_schema(schema: Any) -> None:
+    def errors(state: Any) -> list[str]:
+        said = validate_state_consistency(state, only(schema))
+        assert said["is_valid"] == (not said["errors"])
+        return list(said["errors"])
+
+    assert errors({"name": "x"}) == []
+    (line,) = errors(None)
+    assert "(a NoneType is no mapping of its fields)" in line
+    (line,) = errors({"name": "x", "nam": "y"})
+    assert "(nam: there is no such field)" in line
+    (line,) = errors({"age": 1})
+    assert "(name: it is required, and missing)" in line
+
+
+def test_a_state_that_does_not_tell_its_fields_apart_may_lack_some() -> None:
+    assert validate_state_consistency({}, target())["is_valid"]
+    assert not validate_state_consistency([], target())["is_valid"]
 
 
 # P3: the human.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from langgraph.channels import LastValue
 from langgraph.constants import START
 from langgraph.types import Overwrite, StateSnapshot
 
@@ -27,6 +28,7 @@ class StateChecks:
         schema = target.schema or getattr(builder_of(graph), "state_schema", None)
         self.fields = fields_of(schema) if schema is not None else None
         self.kinds = kinds_of(graph, target.reducers)
+        self._channels = graph.channels
         self._plain = plain(graph)
         self._tuples: set[str] = set()
         """Fields of which it was said that their tuples come back as lists."""
@@ -83,6 +85,23 @@ class StateChecks:
         elif name not in self._tuples:
             self._tuples.add(name)
             yield Finding("P207", where, f"field {name}: a tuple comes back as a list")
+
+    def handed_in(self, where: str, state: Any) -> Iterator[Finding]:
+        """A state from elsewhere: its fields, and what is in them."""
+        if self.fields is None:  # of the functional API: any value
+            yield from self.whole(where, state)
+            return
+        if not isinstance(state, Mapping):
+            yield Finding("P201", where, f"a {type(state).__name__} is no mapping of its fields")
+            return
+        for name in state.keys() - self.fields.names.keys() - self._channels.keys():
+            yield Finding("P201", where, f"{name}: there is no such field")
+        for name in sorted(self.fields.required - state.keys()):
+            if isinstance(
+                self._channels.get(name), LastValue
+            ):  # any other comes by itself, or is not kept
+                yield Finding("P201", where, f"{name}: it is required, and missing")
+        yield from self.whole(where, state)
 
     def begun(self, made: list[Writes]) -> Iterator[Finding]:
         """What a session was begun with."""
@@ -164,6 +183,11 @@ class SessionChecks:
 def validate_state_consistency(snapshot: Any, target: Target | None = None) -> dict[str, Any]:
     """Check a whole state: `{"is_valid": bool, "errors": [text, ...]}`.
 
+    It must be a mapping of the state's fields, with values of their types, plain data, and what the invariants say.
+    A field without a default in a dataclass or pydantic model must be there, and so must a required one in a
+    TypedDict that also has others (`NotRequired`, `total=False`). A TypedDict that does not tell its fields apart
+    says nothing about what is missing: LangGraph leaves out what no node has written yet.
+
     Without `target` it is the state of the target in use: the one of the test's `parity` fixture.
     """
     if target is None and not active:
@@ -171,7 +195,7 @@ def validate_state_consistency(snapshot: Any, target: Target | None = None) -> d
             "Whose state is it? Use the parity fixture, or validate_state_consistency(snapshot, target)."
         )
     checks = StateChecks(target or active[-1], blueprint(target or active[-1]))
-    errors = [str(finding) for finding in checks.whole("state", snapshot)]
+    errors = [str(finding) for finding in checks.handed_in("state", snapshot)]
     return {"is_valid": not errors, "errors": errors}
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NotRequired, Required, get_args, get_origin, get_type_hints
 
 import typing_extensions
 from langgraph._internal._serde import build_serde_allowlist
@@ -30,6 +31,8 @@ class Fields:
 
     def __init__(self, schema: type) -> None:
         self.names = _hints(schema)
+        self.required = frozenset(_required(schema, self.names))
+        """Fields a finished state must have, as far as the schema tells (see `validate_state_consistency`)."""
         self._types = {name: _adapter(hint) for name, hint in self.names.items()}
 
     def wrong(self, name: str, value: Any) -> str | None:
@@ -126,7 +129,7 @@ def _kind(channel: Any) -> str:
 
 def _bare_type(hint: Any) -> type:
     """The class behind a type: without Annotated, its parameters, and so on."""
-    while get_origin(hint) in (typing.Annotated, typing.Required, typing.NotRequired):
+    while get_origin(hint) in (typing.Annotated, Required, NotRequired):
         hint = get_args(hint)[0]
     bare = get_origin(hint) or hint
     return bare if isinstance(bare, type) else object
@@ -137,6 +140,21 @@ def _hints(schema: type) -> dict[str, Any]:
         return get_type_hints(schema, include_extras=True)
     except Exception:  # names that only a type checker knows
         return {}
+
+
+def _required(schema: Any, names: Mapping[str, Any]) -> set[str]:
+    if dataclasses.is_dataclass(schema):
+        fields = dataclasses.fields(schema)
+        return {f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING}
+    if hasattr(schema, "model_fields"):
+        return {name for name, one in schema.model_fields.items() if one.is_required()}
+    if not typing_extensions.is_typeddict(schema):
+        return set()
+    # In a module that postpones annotations __required_keys__ does not know what is Required.
+    marks = {name: get_origin(hint) for name, hint in names.items()}
+    needed = {name for name in schema.__required_keys__ if marks.get(name) is not NotRequired}
+    needed |= {name for name, mark in marks.items() if mark is Required}
+    return needed if needed < marks.keys() else set()
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
@@ -159,7 +177,7 @@ def _modern(hint: Any) -> Any:
     origin, args = get_origin(hint), get_args(hint)
     if hint is tuple or origin is tuple:  # a checkpoint gives it back as a list
         return typing.Annotated[_of(hint, tuple(map(_modern, args))), BeforeValidator(_tupled)]
-    if origin in (typing.Required, typing.NotRequired, typing_extensions.ReadOnly):
+    if origin in (Required, NotRequired, typing_extensions.ReadOnly):
         return _modern(args[0])
     if typing.is_typeddict(hint):
         return hint if isinstance(hint, MODERN) else _typed_dict(hint)
