@@ -21,7 +21,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.managed import IsLastStep
 from langgraph.types import interrupt
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 import toy
@@ -212,6 +212,24 @@ def test_p2_of_an_update(rule: str, said: str, nodes: Any, input: Any) -> None:
     (line,) = found(target(nodes), input)
     assert line.startswith(f"{rule} ")
     assert said in line
+
+
+@dataclasses.dataclass
+class Filled:
+    topic: str
+    notes: Annotated[list[str], operator.add] = dataclasses.field(default_factory=list)
+
+
+class FilledModel(BaseModel):
+    topic: str
+    notes: Annotated[list[str], operator.add] = Field(default_factory=list)
+
+
+@pytest.mark.parametrize("schema", [Filled, FilledModel])
+def test_p202_a_class_fills_in_its_defaults_by_itself(schema: Any) -> None:
+    assert found(only(schema), schema(topic="x"), None) == []
+    (line,) = found(only(schema), {"topic": "x", "notes": []}, None)
+    assert line.startswith("P202 ")
 
 
 class Parent(TypedDict):

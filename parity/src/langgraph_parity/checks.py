@@ -11,7 +11,7 @@ from langgraph.types import Overwrite, StateSnapshot
 
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.rules import Finding, ParityUsageError
-from langgraph_parity.schema import fields_of, kinds_of, listed, plain, same
+from langgraph_parity.schema import defaulted, fields_of, kinds_of, listed, plain, same
 from langgraph_parity.target import Target, active, blueprint, builder_of
 from langgraph_parity.writes import Writes
 
@@ -103,10 +103,11 @@ class StateChecks:
                 yield Finding("P201", where, f"{name}: it is required, and missing")
         yield from self.whole(where, state)
 
-    def begun(self, made: list[Writes]) -> Iterator[Finding]:
-        """What a session was begun with."""
+    def begun(self, made: list[Writes], given: Any) -> Iterator[Finding]:
+        """What a session was begun with: `given`, as a state's own class or not."""
+        filled = defaulted(given)  # LangGraph writes what the class fills in
         for name, value in {w for m in made if m.node == START for w in _named(m.writes)}:
-            if name in self.kinds and value == "empty":
+            if name in self.kinds and value == "empty" and name not in filled:
                 yield Finding("P202", "input", f"field {name}")
 
     def question(self, node: str, value: Any) -> Iterator[Finding]:

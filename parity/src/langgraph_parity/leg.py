@@ -213,7 +213,7 @@ class Leg:
             run.looked_at = run.ended == "failed"
         if run.ended != "failed":
             found += self.answers.findings()
-        found += self.checks.begun(self.saver.since(self._mark, run.thread_id))
+        found += self.checks.begun(self.saver.since(self._mark, run.thread_id), self.input)
         if not any(f.rule in ("P201", "P205", "P207") for f in found):
             found += self.checks.whole(f"end of {where}", snapshot.values)
         found += SessionChecks(self.target).resources(where, run.seconds, run.rss_growth)

@@ -16,10 +16,10 @@ from langgraph.channels import BinaryOperatorAggregate
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph.message import add_messages
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-__all__ = ["Fields", "fields_of", "kinds_of", "listed", "plain", "same"]
+__all__ = ["Fields", "defaulted", "fields_of", "kinds_of", "listed", "plain", "same"]
 
 MARK = object()
 _TypedDict: Any = typing_extensions.TypedDict
@@ -64,6 +64,20 @@ def kinds_of(graph: Any, declared: Mapping[str, str] | None = None) -> dict[str,
         if isinstance(channel, BinaryOperatorAggregate | DeltaChannel)
     }
     return kinds | dict(declared or {})
+
+
+def defaulted(state: Any) -> set[str]:
+    """The fields of a dataclass or a pydantic model that hold their default; none of anything else."""
+    if isinstance(state, BaseModel):
+        return type(state).model_fields.keys() - state.model_fields_set
+    if not dataclasses.is_dataclass(state) or isinstance(state, type):
+        return set()
+    return {f.name for f in dataclasses.fields(state) if getattr(state, f.name) == _default(f)}
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
 
 
 def plain(graph: Any) -> Callable[[Any], bool]:
