@@ -122,6 +122,43 @@ def test_a_failing_test_shows_its_own_lines_and_the_findings(project: pytest.Pyt
     result.stdout.no_fnmatch_line("*langgraph_parity/*.py*")
 
 
+def test_a_failing_test_shows_where_the_application_failed(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+        from shop import target
+
+        def broken(state):
+            return {"votes": state["nope"]}
+
+        @pytest.fixture
+        def parity_target():
+            return target({"outline": shop.wrapping(broken)})
+
+        def test_looked_at(parity):
+            assert parity.run({"topic": "x"}).outcome == "done"
+
+        def test_not_looked_at(parity):
+            parity.run({"topic": "x"})
+
+        def test_seen_and_right(parity):
+            assert parity.run({"topic": "x"}).outcome == "failed"
+        """
+    )
+    result = project.runpytest_inprocess(*ON)
+    result.assert_outcomes(failed=2, passed=1)
+    shown = [
+        "*Captured parity traceback*",
+        '*test_a_failing_test_shows_where_the_application_failed.py", line 5, in broken',
+        '    return {"votes": state["nope"]}',
+        "KeyError: 'nope'",
+        '*shop.py", line *, in shell',
+        "RuntimeError: node failed",
+    ]
+    result.stdout.fnmatch_lines([*shown, *shown])
+    result.stdout.no_fnmatch_line("*langgraph/*")
+
+
 def test_rules_can_be_allowed_with_a_reason(project: pytest.Pytester) -> None:
     project.makepyfile(
         """

@@ -196,6 +196,8 @@ def test_a_thread_driven_by_hand_that_cannot_be_put_together() -> None:
         ({"build": None}, "has no build"),
         ({"graph": lambda app: app}, "has no compiled graph"),
         ({"entry": lambda app, given, config, answer: 5}, "returned a int"),
+        ({"entry": lambda app, given: iter(())}, "entry.app, input, config, answer.: too many"),
+        ({"projection": lambda app: None}, "projection of “toy” returned a NoneType"),
         (
             {"entry": lambda app, given, config, answer: app.graph.astream(given, config)},
             "await parity.arun",
@@ -205,6 +207,13 @@ def test_a_thread_driven_by_hand_that_cannot_be_put_together() -> None:
 def test_bad_targets_are_told_in_a_sentence(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ParityUsageError, match=said):
         Parity(target(**changes)).run(TOPIC)
+
+
+def test_a_bad_target_is_not_told_a_second_time_as_a_failure_nobody_saw() -> None:
+    parity = Parity(target(entry=lambda app, given: iter(())))
+    with pytest.raises(ParityUsageError):
+        parity.run(TOPIC)
+    assert parity.findings == []
 
 
 def test_bad_arguments_are_told_in_a_sentence() -> None:

@@ -130,7 +130,12 @@ class StateChecks:
         """The application's copy of the state."""
         if self.target.projection is None:
             return
-        copy, values = dict(self.target.projection(app)), _mapping(values)
+        copy, values = self.target.projection(app), _mapping(values)
+        if not isinstance(copy, Mapping):
+            raise ParityUsageError(
+                f"The projection of “{self.target.name}” returned a {type(copy).__name__}. "
+                "It must return the application's copy of the state: projection(app) -> {field: value}."
+            )
         names = sorted(n for n in copy.keys() | values.keys() if not _equal(copy, values, n))
         if names:
             yield Finding("P204", node, f"fields {', '.join(names)}")

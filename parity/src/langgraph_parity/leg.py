@@ -104,7 +104,16 @@ class Leg:
         entry, app = self.target.entry, self.app
         if entry is stream_graph or entry is astream_graph:
             entry, app = (astream_graph if asynchronous else stream_graph), self.graph
-        updates = entry(app, self.input, self.config, self.answer)
+        given = (app, self.input, self.config, self.answer)
+        try:
+            inspect.signature(entry).bind(*given)
+        except TypeError as error:
+            raise ParityUsageError(
+                f"The entry of “{self.target.name}” cannot be called as entry(app, input, config, answer): {error}."
+            ) from None
+        except ValueError:  # it does not tell its parameters
+            pass
+        updates = entry(*given)
         if not hasattr(updates, "__aiter__" if asynchronous else "__iter__"):
             kind = "synchronous" if asynchronous else "asynchronous"
             if hasattr(updates, "__iter__" if asynchronous else "__aiter__"):
@@ -166,6 +175,7 @@ class Leg:
     def failed(self, error: BaseException) -> None:
         """The entry raised."""
         if isinstance(error, ParityUsageError):
+            self.run.looked_at = True
             raise error
         self.run.raised = error
 
