@@ -209,6 +209,13 @@ def test_bad_targets_are_told_in_a_sentence(changes: dict[str, Any], said: str) 
         Parity(target(**changes)).run(TOPIC)
 
 
+def test_an_asynchronous_graph_is_told_to_be_run_so() -> None:
+    parity = Parity(Target(name="async", build=asynchronous))
+    with pytest.raises(ParityUsageError, match="use `await parity"):
+        parity.run(TOPIC)
+    assert parity.findings == []
+
+
 def test_a_bad_target_is_not_told_a_second_time_as_a_failure_nobody_saw() -> None:
     parity = Parity(target(entry=lambda app, given: iter(())))
     with pytest.raises(ParityUsageError):

@@ -178,6 +178,11 @@ class Leg:
             self.run.looked_at = True
             raise error
         self.run.raised = error
+        if self.target.entry is stream_graph and str(error).startswith("No synchronous function"):
+            self.run.looked_at = True
+            raise ParityUsageError(
+                f"The graph of “{self.target.name}” has asynchronous nodes: use `await parity.arun(...)`."
+            ) from None
 
     def finish(self, snapshot: StateSnapshot) -> None:
         """The run is over: how did it end, and what did it leave?"""

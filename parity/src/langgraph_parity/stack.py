@@ -38,10 +38,13 @@ def look_up(frame: FrameType | None) -> tuple[Places, frozenset[CodeType]]:
     """The user's code that called, and every code object on the stack of this thread and of others."""
     places, codes = [], set()
     here: FrameType | None = frame
+    beyond = False
     while here is not None:
         codes.add(here.f_code)
         module = str(here.f_globals.get("__name__", ""))
-        if not within(module, *NOT_THE_USERS):
+        # What called pytest is nobody's code: `__main__` of whatever started it.
+        beyond = beyond or within(module, "pluggy")
+        if not beyond and not within(module, *NOT_THE_USERS):
             places.append((module, f"{_short(here.f_code.co_filename)}:{here.f_lineno}"))
         here = here.f_back
     for (
