@@ -122,6 +122,70 @@ def test_a_failing_test_shows_its_own_lines_and_the_findings(project: pytest.Pyt
     result.stdout.no_fnmatch_line("*langgraph_parity/*.py*")
 
 
+def test_a_failing_test_shows_where_the_application_failed(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest, shop
+        from shop import target
+
+        def broken(state):
+            return {"votes": state["nope"]}
+
+        @pytest.fixture
+        def parity_target():
+            return target({"outline": shop.wrapping(broken)})
+
+        def test_looked_at(parity):
+            assert parity.run({"topic": "x"}).outcome == "done"
+
+        def test_not_looked_at(parity):
+            parity.run({"topic": "x"})
+
+        def test_seen_and_right(parity):
+            assert parity.run({"topic": "x"}).outcome == "failed"
+        """
+    )
+    result = project.runpytest_inprocess(*ON)
+    result.assert_outcomes(failed=2, passed=1)
+    shown = [
+        "*Captured parity traceback*",
+        '*test_a_failing_test_shows_where_the_application_failed.py", line 5, in broken',
+        '    return {"votes": state["nope"]}',
+        "KeyError: 'nope'",
+        '*shop.py", line *, in shell',
+        "RuntimeError: node failed",
+    ]
+    result.stdout.fnmatch_lines([*shown, *shown])
+    result.stdout.no_fnmatch_line("*langgraph/*")
+
+
+def test_the_test_itself_is_blamed_when_the_graph_is_in_it(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_it="""
+        import pytest
+        from langgraph.graph import START, StateGraph
+        from langgraph_parity import Target
+        from typing_extensions import TypedDict
+
+        class State(TypedDict):
+            x: str
+
+        def build(checkpointer):
+            graph = StateGraph(State).add_node("n", lambda state: {"x": "a"}).add_edge(START, "n")
+            return graph.compile(checkpointer=checkpointer)
+
+        @pytest.fixture
+        def parity_target():
+            return Target(name="it", build=build)
+
+        def test_invoke(parity):
+            parity.app.invoke({"x": "1"}, {"configurable": {"thread_id": "1"}})
+        """
+    )
+    result = project.run(sys.executable, "-m", "pytest", *ON)
+    result.stdout.re_match_lines([r"^P101 root-invoke  [^ ]*/test_it\.py:18: "])
+
+
 def test_rules_can_be_allowed_with_a_reason(project: pytest.Pytester) -> None:
     project.makepyfile(
         """

@@ -8,7 +8,7 @@ import functools
 import operator
 import threading
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 from unittest.mock import patch
 
 import pytest
@@ -16,10 +16,12 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, RemoveM
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphInterrupt
-from langgraph.func import task
+from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
+from langgraph.managed import IsLastStep
 from langgraph.types import interrupt
+from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 import toy
@@ -212,6 +214,74 @@ def test_p2_of_an_update(rule: str, said: str, nodes: Any, input: Any) -> None:
     assert said in line
 
 
+@dataclasses.dataclass
+class Filled:
+    topic: str
+    notes: Annotated[list[str], operator.add] = dataclasses.field(default_factory=list)
+
+
+class FilledModel(BaseModel):
+    topic: str
+    notes: Annotated[list[str], operator.add] = Field(default_factory=list)
+
+
+@pytest.mark.parametrize("schema", [Filled, FilledModel])
+def test_p202_a_class_fills_in_its_defaults_by_itself(schema: Any) -> None:
+    assert found(only(schema), schema(topic="x"), None) == []
+    (line,) = found(only(schema), {"topic": "x", "notes": []}, None)
+    assert line.startswith("P202 ")
+
+
+class Parent(TypedDict):
+    foo: str
+
+
+class Child(Parent):
+    bar: str
+
+
+def nesting(first: Any, second: Any = None) -> Target:
+    """A subgraph with a key of its own, as a node, and in a subgraph that is a node."""
+    second = second or (lambda state: {"foo": state["foo"] + state["bar"]})
+    child = StateGraph(Child).add_node("first", first).add_node("second", second)
+    inner = child.add_edge(START, "first").add_edge("first", "second").compile()
+
+    def build(checkpointer: Any) -> Any:
+        middle = StateGraph(Parent).add_node("inner", inner).add_edge(START, "inner").compile()
+        parent = StateGraph(Parent).add_node("inner", inner).add_node("middle", middle)
+        parent.add_edge(START, "inner").add_edge("inner", "middle")
+        return parent.compile(checkpointer=checkpointer)
+
+    return Target(name="nested", build=build)
+
+
+def test_p206_a_subgraph_has_keys_of_its_own() -> None:
+    assert found(nesting(node({"bar": "b"})), {"foo": "a"}, None) == []
+
+
+def test_p201_and_p206_of_the_nodes_of_a_subgraph() -> None:
+    lines = found(nesting(node({"bar": "b", "zzz": 1})), {"foo": "a"}, None)
+    assert [line.split(":")[0] for line in lines] == [
+        "P206 unknown-field  inner",
+        "P206 unknown-field  middle",
+    ]
+    assert "(zzz)" in lines[0]
+    _, line = found(nesting(node({"bar": 5}), node({"foo": "a"})), {"foo": "a"}, None)
+    assert line.startswith("P201 schema  middle:inner:first:")
+    assert "bar: input should be a valid string, got int 5" in line
+
+
+def test_p206_an_entrypoint_has_no_fields() -> None:
+    def build(checkpointer: Any) -> Any:
+        @entrypoint(checkpointer=checkpointer)
+        def flow(x: int) -> dict[str, int]:
+            return {"doubled": 2 * x}
+
+        return flow
+
+    assert found(Target(name="flow", build=build), 3, None) == []
+
+
 def test_p203_the_state_is_changed_in_place() -> None:
     def forgetful(state: Plan) -> Any:
         state["votes"].clear()
@@ -266,6 +336,36 @@ def test_p207_an_object_that_msgpack_does_not_bring_back() -> None:
     assert [line[:30] for line in lines] == ["P207 not-plain  polish: a valu"]
 
 
+class Steps(TypedDict, total=False):
+    past: Annotated[list[tuple], operator.add]  # type: ignore[type-arg]
+    pairs: Annotated[list[tuple[str, int]], operator.add]
+    one: tuple[str, ...] | None
+
+
+def test_p207_a_tuple_comes_back_as_a_list_once_a_field() -> None:
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Steps)
+        graph.add_node("left", node({"past": [("a", "b")], "pairs": [("a", 1)], "one": ("a",)}))
+        graph.add_node("right", node({"past": [("c", "d")], "one": None}))
+        graph.add_edge(START, "left").add_edge("left", "right")
+        return graph.compile(checkpointer=checkpointer)
+
+    lines = sorted(found(Target(name="steps", build=build), {"one": None}, None))
+    for name, line in zip(("one", "pairs", "past"), lines, strict=True):
+        assert line.startswith("P207 not-plain  left: ")
+        assert f"(field {name}: a tuple comes back as a list)" in line
+
+
+def test_p201_the_parts_of_a_tuple_have_types_too() -> None:
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Steps).add_node("left", node({"pairs": [("a", "1")]}))
+        return graph.add_edge(START, "left").compile(checkpointer=checkpointer)
+
+    lines = found(Target(name="steps", build=build), {"one": None}, None)
+    assert [line[:4] for line in lines] == ["P201", "P207"]
+    assert "pairs[0][1]: input should be a valid integer" in lines[0]
+
+
 def test_messages_are_plain_and_may_be_removed() -> None:
     class Chat(TypedDict):
         messages: Annotated[list[AnyMessage], add_messages]
@@ -314,6 +414,53 @@ def test_a_whole_state_is_checked_in_one_call() -> None:
     assert said["errors"][0].startswith("P201 ")
 
 
+def only(schema: Any) -> Target:
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(schema).add_node("n", node({})).add_edge(START, "n")
+        return graph.compile(checkpointer=checkpointer)
+
+    return Target(name="only", build=build)
+
+
+class Told(TypedDict):
+    name: str
+    age: NotRequired[int]
+    notes: Annotated[list[str], operator.add]
+    last: IsLastStep
+
+
+@dataclasses.dataclass
+class Held:
+    name: str
+    age: int = 0
+
+
+class Modelled(BaseModel):
+    name: str
+    age: int = 0
+
+
+@pytest.mark.parametrize("schema", [Told, Held, Modelled])
+def test_a_state_handed_in_has_the_fields_of_the_schema(schema: Any) -> None:
+    def errors(state: Any) -> list[str]:
+        said = validate_state_consistency(state, only(schema))
+        assert said["is_valid"] == (not said["errors"])
+        return list(said["errors"])
+
+    assert errors({"name": "x"}) == []
+    (line,) = errors(None)
+    assert "(a NoneType is no mapping of its fields)" in line
+    (line,) = errors({"name": "x", "nam": "y"})
+    assert "(nam: there is no such field)" in line
+    (line,) = errors({"age": 1})
+    assert "(name: it is required, and missing)" in line
+
+
+def test_a_state_that_does_not_tell_its_fields_apart_may_lack_some() -> None:
+    assert validate_state_consistency({}, target())["is_valid"]
+    assert not validate_state_consistency([], target())["is_valid"]
+
+
 # P3: the human.
 
 
@@ -360,6 +507,33 @@ def test_p303_a_question_that_cannot_be_sent() -> None:
     assert line.startswith("P303 question-not-plain  approve")
 
 
+class Unkept:
+    """Nothing any serialiser knows."""
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_p303_and_p207_of_what_cannot_be_stored_at_all(asynchronous: bool) -> None:
+    question = {"question": "Which?", "render": lambda: None}
+
+    def build(asks: Any) -> Target:
+        def make(checkpointer: Any) -> Any:
+            graph = StateGraph(Plan).add_node("asks", asks).add_edge(START, "asks")
+            return graph.compile(checkpointer=checkpointer)
+
+        return Target(name="unkept", build=make)
+
+    for asks, said in (
+        (lambda state: interrupt(question), "P303 question-not-plain  asks: "),
+        (node({"decision": Unkept()}), "P207 not-plain  asks: "),
+    ):
+        parity = Parity(build(asks))
+        run = asyncio.run(parity.arun(TOPIC)) if asynchronous else parity.run(TOPIC)
+        assert run.ended == "failed"
+        (finding,) = parity.findings
+        assert str(finding).startswith(said)
+        assert finding.detail == ("render" if finding.rule == "P303" else "field decision")
+
+
 def test_p304_an_answer_nobody_wanted() -> None:
     (line,) = found(target(), answers={"aproval": "approve", **YES})
     assert line.startswith("P304 unused-answer  aproval")
@@ -377,6 +551,47 @@ def test_p305_the_answers_are_used_up() -> None:
 def test_p505_a_thread_that_is_neither_done_nor_waiting() -> None:
     lines = found(target({"approve": node({"topic": "x", "decision": ""})}), answers=None)
     assert [line[:4] for line in lines] == ["P505"]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_p505_a_router_has_raised_and_the_thread_is_resumed(asynchronous: bool) -> None:
+    def route(state: Plan) -> str:
+        raise KeyError("nowhere")
+
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Plan).add_node("one", node({"decision": "a"})).add_edge(START, "one")
+        graph.add_node("two", node({"decision": "b"}))
+        return graph.add_conditional_edges("one", route, ["two"]).compile(checkpointer=checkpointer)
+
+    parity = Parity(Target(name="routed", build=build))
+    first = asyncio.run(parity.arun(TOPIC)) if asynchronous else parity.run(TOPIC)
+    assert (first.outcome, parity.findings) == ("failed", [])
+    then = asyncio.run(parity.aresume(first)) if asynchronous else parity.resume(first)
+    assert then.outcome == "failed"
+    (finding,) = parity.findings
+    assert (finding.rule, finding.detail) == ("P505", "nothing ran after KeyError('nowhere')")
+
+
+def test_a_failed_thread_that_is_resumed_and_fails_or_goes_on_is_not_stuck() -> None:
+    errors = [LookupError("a"), LookupError("b"), None]
+
+    def flaky(state: Plan) -> Any:
+        if error := errors.pop(0):
+            raise error
+        return {"votes": {"left": 1}}
+
+    parity = Parity(
+        Target(
+            name="flaky",
+            build=lambda saver: (
+                StateGraph(Plan).add_node(flaky).add_edge(START, "flaky").compile(saver)
+            ),
+        )
+    )
+    run = parity.run(TOPIC)
+    assert [run.outcome, parity.resume(run).outcome] == ["failed", "failed"]
+    assert [parity.resume(run).outcome, parity.resume(run).outcome] == ["done", "done"]
+    assert parity.findings == []
 
 
 def test_p601_an_error_is_left() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.errors import InvalidUpdateError
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
@@ -141,8 +144,6 @@ def asynchronous(checkpointer: Any) -> Any:
 
 
 def test_an_asynchronous_application(tmp_path: Any) -> None:
-    import asyncio
-
     async def session() -> None:
         async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "a.sqlite3")) as inner:
             parity = Parity(Target(name="async", build=asynchronous), inner)
@@ -157,12 +158,46 @@ def test_an_asynchronous_application(tmp_path: Any) -> None:
     asyncio.run(session())
 
 
+def at_odds(checkpointer: Any) -> Any:
+    """Two nodes side by side write a field that takes one value."""
+    graph = StateGraph(Plan)
+    graph.add_node("before", lambda state: {"decision": "open"})
+    for name in ("left", "right"):
+        graph.add_node(name, RunnableLambda(lambda s, n=name: {"decision": n}, afunc=_decide))
+        graph.add_edge("before", name)
+    graph.add_edge(START, "before")
+    return graph.compile(checkpointer=checkpointer)
+
+
+async def _decide(state: Plan) -> Any:
+    return {"decision": "left or right"}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_two_nodes_write_what_cannot_be_put_together(asynchronous: bool) -> None:
+    parity = Parity(Target(name="odds", build=at_odds))
+    made = asyncio.run(parity.arun(TOPIC)) if asynchronous else parity.run(TOPIC)
+    assert (made.outcome, made.values["decision"]) == ("failed", "open")
+    assert isinstance(made.error, InvalidUpdateError)
+    assert parity.findings == []
+
+
+def test_a_thread_driven_by_hand_that_cannot_be_put_together() -> None:
+    parity = Parity(Target(name="odds", build=at_odds))
+    with parity.guard, pytest.raises(InvalidUpdateError):
+        list(parity.app.stream(TOPIC, {"configurable": {"thread_id": "t"}}, durability="sync"))
+    parity.check_threads()
+    assert parity.findings == []
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"build": None}, "has no build"),
         ({"graph": lambda app: app}, "has no compiled graph"),
         ({"entry": lambda app, given, config, answer: 5}, "returned a int"),
+        ({"entry": lambda app, given: iter(())}, "entry.app, input, config, answer.: too many"),
+        ({"projection": lambda app: None}, "projection of “toy” returned a NoneType"),
         (
             {"entry": lambda app, given, config, answer: app.graph.astream(given, config)},
             "await parity.arun",
@@ -172,6 +207,20 @@ def test_an_asynchronous_application(tmp_path: Any) -> None:
 def test_bad_targets_are_told_in_a_sentence(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ParityUsageError, match=said):
         Parity(target(**changes)).run(TOPIC)
+
+
+def test_an_asynchronous_graph_is_told_to_be_run_so() -> None:
+    parity = Parity(Target(name="async", build=asynchronous))
+    with pytest.raises(ParityUsageError, match="use `await parity"):
+        parity.run(TOPIC)
+    assert parity.findings == []
+
+
+def test_a_bad_target_is_not_told_a_second_time_as_a_failure_nobody_saw() -> None:
+    parity = Parity(target(entry=lambda app, given: iter(())))
+    with pytest.raises(ParityUsageError):
+        parity.run(TOPIC)
+    assert parity.findings == []
 
 
 def test_bad_arguments_are_told_in_a_sentence() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from langgraph.channels import LastValue
 from langgraph.constants import START
 from langgraph.types import Overwrite, StateSnapshot
 
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.rules import Finding, ParityUsageError
-from langgraph_parity.schema import fields_of, kinds_of, plain, same
+from langgraph_parity.schema import defaulted, fields_of, kinds_of, listed, plain, same
 from langgraph_parity.target import Target, active, blueprint, builder_of
 from langgraph_parity.writes import Writes
 
@@ -27,7 +28,10 @@ class StateChecks:
         schema = target.schema or getattr(builder_of(graph), "state_schema", None)
         self.fields = fields_of(schema) if schema is not None else None
         self.kinds = kinds_of(graph, target.reducers)
+        self._channels = graph.channels
         self._plain = plain(graph)
+        self._tuples: set[str] = set()
+        """Fields of which it was said that their tuples come back as lists."""
 
     def update(
         self, node: str, update: Any, old: Any, new: Any, beside: list[Writes]
@@ -43,8 +47,7 @@ class StateChecks:
             if self.kinds.get(name) == "messages":  # ("user", "…") becomes a message
                 several = given if isinstance(given, list) else [given]
                 given = [one for one in several if not isinstance(one, tuple)]
-            if not self._plain(given):
-                yield Finding("P207", node, f"field {name}")
+            yield from self._not_plain(node, name, given)
         for name, kind in self.kinds.items():
             given = _given(changed.get(name))
             given += [
@@ -71,26 +74,68 @@ class StateChecks:
         for name, value in _mapping(values).items():
             if self.fields and (wrong := self.fields.wrong(name, value)):
                 yield Finding("P201", where, wrong)
-            if not self._plain(value):
-                yield Finding("P207", where, f"field {name}")
+            yield from self._not_plain(where, name, value)
         yield from self.invariants(where, _mapping(values))
 
-    def begun(self, made: list[Writes]) -> Iterator[Finding]:
-        """What a session was begun with."""
+    def _not_plain(self, where: str, name: str, value: Any) -> Iterator[Finding]:
+        if self._plain(value):
+            return
+        if not self._plain(listed(value)):
+            yield Finding("P207", where, f"field {name}")
+        elif name not in self._tuples:
+            self._tuples.add(name)
+            yield Finding("P207", where, f"field {name}: a tuple comes back as a list")
+
+    def handed_in(self, where: str, state: Any) -> Iterator[Finding]:
+        """A state from elsewhere: its fields, and what is in them."""
+        if self.fields is None:  # of the functional API: any value
+            yield from self.whole(where, state)
+            return
+        if not isinstance(state, Mapping):
+            yield Finding("P201", where, f"a {type(state).__name__} is no mapping of its fields")
+            return
+        for name in state.keys() - self.fields.names.keys() - self._channels.keys():
+            yield Finding("P201", where, f"{name}: there is no such field")
+        for name in sorted(self.fields.required - state.keys()):
+            if isinstance(
+                self._channels.get(name), LastValue
+            ):  # any other comes by itself, or is not kept
+                yield Finding("P201", where, f"{name}: it is required, and missing")
+        yield from self.whole(where, state)
+
+    def begun(self, made: list[Writes], given: Any) -> Iterator[Finding]:
+        """What a session was begun with: `given`, as a state's own class or not."""
+        filled = defaulted(given)  # LangGraph writes what the class fills in
         for name, value in {w for m in made if m.node == START for w in _named(m.writes)}:
-            if name in self.kinds and value == "empty":
+            if name in self.kinds and value == "empty" and name not in filled:
                 yield Finding("P202", "input", f"field {name}")
 
     def question(self, node: str, value: Any) -> Iterator[Finding]:
         """A question must reach whoever answers it."""
         if not self._plain(value):
-            yield Finding("P303", node or "question")
+            parts = value if isinstance(value, Mapping) else {}
+            lost = [str(name) for name, one in parts.items() if not self._plain(one)]
+            yield Finding("P303", node or "question", ", ".join(lost))
+
+    def refused(self, made: Writes) -> Iterator[Finding]:
+        """What a task wrote and the checkpointer could not store, as far as its values are the reason."""
+        for name, value in made.writes:
+            if name == "__interrupt__":
+                for one in value:
+                    yield from self.question(made.node, one.value)
+            elif name != "__error__":
+                yield from self._not_plain(made.node, name, value)
 
     def projection(self, node: str, app: Any, values: Any) -> Iterator[Finding]:
         """The application's copy of the state."""
         if self.target.projection is None:
             return
-        copy, values = dict(self.target.projection(app)), _mapping(values)
+        copy, values = self.target.projection(app), _mapping(values)
+        if not isinstance(copy, Mapping):
+            raise ParityUsageError(
+                f"The projection of “{self.target.name}” returned a {type(copy).__name__}. "
+                "It must return the application's copy of the state: projection(app) -> {field: value}."
+            )
         names = sorted(n for n in copy.keys() | values.keys() if not _equal(copy, values, n))
         if names:
             yield Finding("P204", node, f"fields {', '.join(names)}")
@@ -144,6 +189,11 @@ class SessionChecks:
 def validate_state_consistency(snapshot: Any, target: Target | None = None) -> dict[str, Any]:
     """Check a whole state: `{"is_valid": bool, "errors": [text, ...]}`.
 
+    It must be a mapping of the state's fields, with values of their types, plain data, and what the invariants say.
+    A field without a default in a dataclass or pydantic model must be there, and so must a required one in a
+    TypedDict that also has others (`NotRequired`, `total=False`). A TypedDict that does not tell its fields apart
+    says nothing about what is missing: LangGraph leaves out what no node has written yet.
+
     Without `target` it is the state of the target in use: the one of the test's `parity` fixture.
     """
     if target is None and not active:
@@ -151,7 +201,7 @@ def validate_state_consistency(snapshot: Any, target: Target | None = None) -> d
             "Whose state is it? Use the parity fixture, or validate_state_consistency(snapshot, target)."
         )
     checks = StateChecks(target or active[-1], blueprint(target or active[-1]))
-    errors = [str(finding) for finding in checks.whole("state", snapshot)]
+    errors = [str(finding) for finding in checks.handed_in("state", snapshot)]
     return {"is_valid": not errors, "errors": errors}
 
 

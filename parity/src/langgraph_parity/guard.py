@@ -68,7 +68,7 @@ class Guard:
 
     calls: list[_Call] = field(default_factory=list)
     replaced: list[_Replaced] = field(default_factory=list)
-    dropped: dict[tuple[int, str, str], Any] = field(default_factory=dict)
+    returned: dict[tuple[int, str, str, str], Any] = field(default_factory=dict)
     asking: dict[str, str] = field(default_factory=dict)
     """Root tasks that raised an interrupt which has not been stored yet, and where they did."""
     swallowed: dict[str, str] = field(default_factory=dict)
@@ -125,9 +125,9 @@ class Guard:
                 yield Finding("P104", where, f'durability="{call.durability}"')
             if not call.saved:
                 yield Finding("P102", where)
-        for (_, node, key), graph in self.dropped.items():
+        for (_, rule, node, detail), graph in self.returned.items():
             if _belongs(graph, target, graphs):
-                yield Finding("P206", node, key)
+                yield Finding(rule, node, detail)
         for where, node in self.swallowed.items():
             yield Finding("P301", node, f"raised in {where}")
         for (name, key), node in self.repeated.found.items():
@@ -149,7 +149,7 @@ def _watch_call(guard: Guard, method: str, original: Any) -> Any:
         saved = bool(self.checkpointer or settings.get("__pregel_checkpointer"))
         durability = kwargs.get("durability") or settings.get("__pregel_durability") or "async"
         guard.calls.append(_Call(self, method, places, codes, saved, durability))
-        config = merge_configs(config, {"callbacks": [Returned(guard.dropped, self)]})
+        config = merge_configs(config, {"callbacks": [Returned(guard.returned, self)]})
         return original(self, input, config, **kwargs)
 
     return watched

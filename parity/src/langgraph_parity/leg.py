@@ -52,6 +52,8 @@ class Leg:
         self.before: Any = {}
         self._answered: tuple[Question, int] | None = None
         """The question answered last, and what was written until then."""
+        self._broken: list[str] = []
+        """What the thread failed with before, if nothing comes next in it."""
         self._found: list[Finding] = []
 
     def __enter__(self) -> Leg:
@@ -63,6 +65,7 @@ class Leg:
         self.saver.limit(self.limit + 2, 2 * self.target.time_limit)
         self._stack.callback(self.saver.limit, None)
         self._mark = self._seen = self.saver.mark()
+        self._refused = len(self.saver.refused)
         self._counts, self._shape = self.saver.counts, fingerprint(self.graph)
         self._offsets: dict[str, int] = {}
         self._rss, self._clock = psutil.Process().memory_info().rss, time.perf_counter()
@@ -90,12 +93,27 @@ class Leg:
         """The session has the id the application gave it."""
         self.run.thread_id, self.input = str(thread_id or self.run.thread_id), None
 
+    def stands(self, snapshot: StateSnapshot) -> RunnableConfig:
+        """The thread is gone on with from here; returns which checkpoint that is."""
+        if not snapshot.next:  # a node failed after it had written, so it does not run again
+            self._broken = [str(task.error) for task in snapshot.tasks if task.error]
+        return snapshot.config
+
     def stream(self, *, asynchronous: bool) -> Any:
         """The updates of the production entry point."""
         entry, app = self.target.entry, self.app
         if entry is stream_graph or entry is astream_graph:
             entry, app = (astream_graph if asynchronous else stream_graph), self.graph
-        updates = entry(app, self.input, self.config, self.answer)
+        given = (app, self.input, self.config, self.answer)
+        try:
+            inspect.signature(entry).bind(*given)
+        except TypeError as error:
+            raise ParityUsageError(
+                f"The entry of “{self.target.name}” cannot be called as entry(app, input, config, answer): {error}."
+            ) from None
+        except ValueError:  # it does not tell its parameters
+            pass
+        updates = entry(*given)
         if not hasattr(updates, "__aiter__" if asynchronous else "__iter__"):
             kind = "synchronous" if asynchronous else "asynchronous"
             if hasattr(updates, "__iter__" if asynchronous else "__aiter__"):
@@ -157,8 +175,14 @@ class Leg:
     def failed(self, error: BaseException) -> None:
         """The entry raised."""
         if isinstance(error, ParityUsageError):
+            self.run.looked_at = True
             raise error
         self.run.raised = error
+        if self.target.entry is stream_graph and str(error).startswith("No synchronous function"):
+            self.run.looked_at = True
+            raise ParityUsageError(
+                f"The graph of “{self.target.name}” has asynchronous nodes: use `await parity.arun(...)`."
+            ) from None
 
     def finish(self, snapshot: StateSnapshot) -> None:
         """The run is over: how did it end, and what did it leave?"""
@@ -179,6 +203,9 @@ class Leg:
             if question.id is None:
                 question.id, question.node = self._asker(question.value)
         found = self._found
+        unkept = [f for w in self.saver.refused[self._refused :] for f in self.checks.refused(w)]
+        found += unkept
+        run.looked_at = run.looked_at or bool(unkept)
         if isinstance(run.raised, GraphInterrupt):
             run.ended, run.raised = "waiting", None
         elif isinstance(run.raised, NeverEnds | GraphRecursionError):
@@ -192,13 +219,16 @@ class Leg:
             run.ended = "waiting"
         elif run.raised is None:
             errors = [repr(task.error) for task in snapshot.tasks if task.error]
-            wrong = list(SessionChecks(self.target).ended(where, snapshot, errors))
+            checks = SessionChecks(self.target)
+            wrong = list(checks.ended(where, snapshot, errors))
+            if self._broken and not run.supersteps and checks.done(snapshot.values) is None:
+                wrong.append(Finding("P505", where, f"nothing ran after {self._broken[0]}"))
             found += wrong
             run.ended = "failed" if any(f.rule in ("P505", "P602") for f in wrong) else "done"
             run.looked_at = run.ended == "failed"
         if run.ended != "failed":
             found += self.answers.findings()
-        found += self.checks.begun(self.saver.since(self._mark, run.thread_id))
+        found += self.checks.begun(self.saver.since(self._mark, run.thread_id), self.input)
         if not any(f.rule in ("P201", "P205", "P207") for f in found):
             found += self.checks.whole(f"end of {where}", snapshot.values)
         found += SessionChecks(self.target).resources(where, run.seconds, run.rss_growth)

@@ -21,6 +21,7 @@ from langgraph_parity.guard import Guard
 from langgraph_parity.outside import effects, forward_clock, real_files, scripted_model, wire
 from langgraph_parity.rules import RULES, ParityUsageError
 from langgraph_parity.running import Parity
+from langgraph_parity.stack import trace
 from langgraph_parity.suite import PARITY
 from langgraph_parity.target import Target, active
 
@@ -158,12 +159,22 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             item.add_report_section("findings", "parity", text)
         if unfinished := [run.told for run in parity.runs if run.told]:
             item.add_report_section("runs", "parity", "\n".join(unfinished))
+        _add_traces(item, parity)
         raise
     growth = psutil.Process().memory_info().rss - rss
     _after(parity, time.perf_counter() - clock, growth)
     if text := _found(item, parity):
+        _add_traces(item, parity)
         pytest.fail(text, pytrace=False)
     return result
+
+
+def _add_traces(item: pytest.Item, parity: Parity) -> None:
+    """Show where the application failed: a grid of faults fails often, and the latest few tell enough."""
+    failed = [run.raised for run in parity.runs if isinstance(run.raised, Exception)]
+    traces = [text for text in dict.fromkeys(map(trace, failed)) if text]
+    if traces:
+        item.add_report_section("traceback", "parity", "\n".join(traces[-3:]))
 
 
 def _after(parity: Parity, seconds: float, growth: int) -> None:

@@ -25,6 +25,7 @@ from langgraph_parity.replay import replay
 from langgraph_parity.rules import Finding, ParityError, ParityUsageError
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
+from langgraph_parity.stored import astanding, standing
 from langgraph_parity.target import Target
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Parity:
         for thread_id in dict.fromkeys(w.thread_id for w in self.saver.written):
             if thread_id not in driven:
                 config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
-                snapshot = self.graph.get_state(config)
+                snapshot = standing(self.graph, config)
                 checks = StateChecks(self.target, self.graph)
                 self.add(*checks.whole(f"thread {thread_id}", snapshot.values))
                 if not snapshot.interrupts and not snapshot.next:
@@ -210,12 +211,13 @@ class Parity:
                 return leg.without_checkpointer()
             try:
                 leg.begin()
-                leg.before = leg.graph.get_state(leg.graph.get_state(leg.config).config).values
+                latest = leg.stands(leg.graph.get_state(leg.config))
+                leg.before = leg.graph.get_state(latest).values
                 for update in leg.stream(asynchronous=False):
                     leg.saw(update, leg.graph.get_state(leg.config).values)
             except (Exception, Died, NeverEnds) as error:
                 leg.failed(error)
-            leg.finish(leg.graph.get_state(leg.config))
+            leg.finish(standing(leg.graph, leg.config))
         return leg.run
 
     async def _adrive(self, leg: Leg) -> Run:
@@ -225,13 +227,13 @@ class Parity:
             try:
                 if inspect.isawaitable(begun := leg.begin()):
                     leg.moved(await begun)
-                latest = await leg.graph.aget_state(leg.config)
-                leg.before = (await leg.graph.aget_state(latest.config)).values
+                latest = leg.stands(await leg.graph.aget_state(leg.config))
+                leg.before = (await leg.graph.aget_state(latest)).values
                 async for update in leg.stream(asynchronous=True):
                     leg.saw(update, (await leg.graph.aget_state(leg.config)).values)
             except (Exception, Died, NeverEnds) as error:
                 leg.failed(error)
-            leg.finish(await leg.graph.aget_state(leg.config))
+            leg.finish(await astanding(leg.graph, leg.config))
         return leg.run
 
 

@@ -54,6 +54,8 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
         """Called with every task's writes, in the thread that stores them."""
         self.synchronous = False
         """It was read synchronously, so it can be."""
+        self.refused: list[Writes] = []
+        """What tasks wrote and `inner` could not store."""
         self._takes_path = put_writes_accepts_task_path(inner.put_writes)
         self._limit: int | None = None
         self._towards_limit = 0
@@ -135,19 +137,35 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
     def _wrote(
         self, config: RunnableConfig, writes: Sequence[Any], task_id: str, path: str
     ) -> None:
-        thread, namespace, id_ = _place(config)
         size = self._size([value for _, value in writes])
+        made = self._made(config, writes, task_id, path)
         with self._lock:
-            node, call = node_of(path, self._sends.get((thread, namespace, id_), []))
-            made = Writes(thread, namespace, id_, task_id, path, node, call, tuple(writes))
             self._counts.update(writes=1, bytes=size)
             self.written.append(made)
             if made.at_root and made.finished:
-                self._ran[thread, node].append(id_)
+                self._ran[made.thread_id, made.node].append(made.checkpoint_id)
             elif made.at_root and task_id != NULL_TASK:
-                self._paused.add((thread, id_))
+                self._paused.add((made.thread_id, made.checkpoint_id))
         for listener in self.listeners:
             listener(made)
+
+    def _made(
+        self, config: RunnableConfig, writes: Sequence[Any], task_id: str, path: str
+    ) -> Writes:
+        thread, namespace, id_ = _place(config)
+        with self._lock:
+            node, call = node_of(path, self._sends.get((thread, namespace, id_), []))
+        return Writes(thread, namespace, id_, task_id, path, node, call, tuple(writes))
+
+    @contextmanager
+    def _noting_refusal(
+        self, config: RunnableConfig, writes: Sequence[Any], task_id: str, path: str
+    ) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self.refused.append(self._made(config, writes, task_id, path))
+            raise
 
     # The interface of a checkpointer.
 
@@ -222,7 +240,8 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
     ) -> None:
         """Store what a task wrote."""
         with self._writing():
-            self.inner.put_writes(config, writes, task_id, *self._path(task_path))
+            with self._noting_refusal(config, writes, task_id, task_path):
+                self.inner.put_writes(config, writes, task_id, *self._path(task_path))
             self._wrote(config, writes, task_id, task_path)
 
     def _path(self, task_path: str) -> tuple[str, ...]:
@@ -233,7 +252,8 @@ class WatchedSaver(Observed, BaseCheckpointSaver[Any]):
     ) -> None:
         """Store what a task wrote."""
         with self._writing():
-            await self.inner.aput_writes(config, writes, task_id, *self._path(task_path))
+            with self._noting_refusal(config, writes, task_id, task_path):
+                await self.inner.aput_writes(config, writes, task_id, *self._path(task_path))
             self._wrote(config, writes, task_id, task_path)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NotRequired, Required, get_args, get_origin, get_type_hints
 
 import typing_extensions
 from langgraph._internal._serde import build_serde_allowlist
@@ -15,10 +16,10 @@ from langgraph.channels import BinaryOperatorAggregate
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph.message import add_messages
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-__all__ = ["Fields", "fields_of", "kinds_of", "plain", "same"]
+__all__ = ["Fields", "defaulted", "fields_of", "kinds_of", "listed", "plain", "same"]
 
 MARK = object()
 _TypedDict: Any = typing_extensions.TypedDict
@@ -30,6 +31,8 @@ class Fields:
 
     def __init__(self, schema: type) -> None:
         self.names = _hints(schema)
+        self.required = frozenset(_required(schema, self.names))
+        """Fields a finished state must have, as far as the schema tells (see `validate_state_consistency`)."""
         self._types = {name: _adapter(hint) for name, hint in self.names.items()}
 
     def wrong(self, name: str, value: Any) -> str | None:
@@ -63,6 +66,20 @@ def kinds_of(graph: Any, declared: Mapping[str, str] | None = None) -> dict[str,
     return kinds | dict(declared or {})
 
 
+def defaulted(state: Any) -> set[str]:
+    """The fields of a dataclass or a pydantic model that hold their default; none of anything else."""
+    if isinstance(state, BaseModel):
+        return type(state).model_fields.keys() - state.model_fields_set
+    if not dataclasses.is_dataclass(state) or isinstance(state, type):
+        return set()
+    return {f.name for f in dataclasses.fields(state) if getattr(state, f.name) == _default(f)}
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
+
+
 def plain(graph: Any) -> Callable[[Any], bool]:
     """A function that says whether a value survives strict msgpack, the schema's own types allowed."""
     builder = getattr(graph, "builder", None)
@@ -77,6 +94,13 @@ def plain(graph: Any) -> Callable[[Any], bool]:
             return False
 
     return survives
+
+
+def listed(value: Any) -> Any:
+    """The value as the checkpoint gives it back: every tuple in it is a list."""
+    if isinstance(value, dict):
+        return {key: listed(one) for key, one in value.items()}
+    return [listed(one) for one in value] if type(value) in (list, tuple) else value
 
 
 def same(one: Any, other: Any) -> bool:
@@ -119,7 +143,7 @@ def _kind(channel: Any) -> str:
 
 def _bare_type(hint: Any) -> type:
     """The class behind a type: without Annotated, its parameters, and so on."""
-    while get_origin(hint) in (typing.Annotated, typing.Required, typing.NotRequired):
+    while get_origin(hint) in (typing.Annotated, Required, NotRequired):
         hint = get_args(hint)[0]
     bare = get_origin(hint) or hint
     return bare if isinstance(bare, type) else object
@@ -130,6 +154,21 @@ def _hints(schema: type) -> dict[str, Any]:
         return get_type_hints(schema, include_extras=True)
     except Exception:  # names that only a type checker knows
         return {}
+
+
+def _required(schema: Any, names: Mapping[str, Any]) -> set[str]:
+    if dataclasses.is_dataclass(schema):
+        fields = dataclasses.fields(schema)
+        return {f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING}
+    if hasattr(schema, "model_fields"):
+        return {name for name, one in schema.model_fields.items() if one.is_required()}
+    if not typing_extensions.is_typeddict(schema):
+        return set()
+    # In a module that postpones annotations __required_keys__ does not know what is Required.
+    marks = {name: get_origin(hint) for name, hint in names.items()}
+    needed = {name for name in schema.__required_keys__ if marks.get(name) is not NotRequired}
+    needed |= {name for name, mark in marks.items() if mark is Required}
+    return needed if needed < marks.keys() else set()
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
@@ -148,9 +187,11 @@ def _adapter(hint: Any) -> TypeAdapter[Any] | None:
 
 
 def _modern(hint: Any) -> Any:
-    """The type with TypedDicts that pydantic takes on every version of Python."""
+    """The type with TypedDicts that pydantic takes on every version of Python, and lists for tuples."""
     origin, args = get_origin(hint), get_args(hint)
-    if origin in (typing.Required, typing.NotRequired, typing_extensions.ReadOnly):
+    if hint is tuple or origin is tuple:  # a checkpoint gives it back as a list
+        return typing.Annotated[_of(hint, tuple(map(_modern, args))), BeforeValidator(_tupled)]
+    if origin in (Required, NotRequired, typing_extensions.ReadOnly):
         return _modern(args[0])
     if typing.is_typeddict(hint):
         return hint if isinstance(hint, MODERN) else _typed_dict(hint)
@@ -161,7 +202,18 @@ def _modern(hint: Any) -> Any:
         return typing.Annotated[(modern[0], *hint.__metadata__)]
     if origin in (types.UnionType, typing.Union):
         return functools.reduce(operator.or_, modern)
-    return hint.copy_with(modern) if hasattr(hint, "copy_with") else origin[modern]
+    return _of(hint, modern)
+
+
+def _of(hint: Any, args: tuple[Any, ...]) -> Any:
+    """The type with other parameters."""
+    if args == get_args(hint):
+        return hint
+    return hint.copy_with(args) if hasattr(hint, "copy_with") else get_origin(hint)[args]
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 @functools.lru_cache(maxsize=256)

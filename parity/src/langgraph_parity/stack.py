@@ -6,10 +6,11 @@ import functools
 import inspect
 import sys
 import threading
+import traceback
 from types import CodeType, FrameType
 from typing import Any
 
-__all__ = ["Places", "code_of", "look_up", "place", "within"]
+__all__ = ["Places", "code_of", "look_up", "place", "trace", "within"]
 
 __tracebackhide__ = True
 
@@ -37,10 +38,13 @@ def look_up(frame: FrameType | None) -> tuple[Places, frozenset[CodeType]]:
     """The user's code that called, and every code object on the stack of this thread and of others."""
     places, codes = [], set()
     here: FrameType | None = frame
+    beyond = False
     while here is not None:
         codes.add(here.f_code)
         module = str(here.f_globals.get("__name__", ""))
-        if not within(module, *NOT_THE_USERS):
+        # What called pytest is nobody's code: `__main__` of whatever started it.
+        beyond = beyond or within(module, "pluggy")
+        if not beyond and not within(module, *NOT_THE_USERS):
             places.append((module, f"{_short(here.f_code.co_filename)}:{here.f_lineno}"))
         here = here.f_back
     for (
@@ -59,6 +63,24 @@ def place(places: Places, package: str = "") -> str:
         return "?"
     outer = next((where for module, where in places if not within(module, package)), places[0][1])
     return places[0][1] if outer == places[0][1] else f"{outer} by {places[0][1]}"
+
+
+def trace(error: BaseException | None) -> str:
+    """The traceback of an error and of what it comes from: the user's frames only; empty if there are none."""
+    parts: list[str] = []
+    seen: set[int] = set()
+    some = False
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = traceback.StackSummary.extract(
+            (frame, line)
+            for frame, line in traceback.walk_tb(error.__traceback__)
+            if not within(str(frame.f_globals.get("__name__", "")), *NOT_THE_USERS)
+        )
+        some = some or bool(frames)
+        parts[:0] = [*traceback.format_list(frames), *traceback.format_exception_only(error)]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "".join(parts) if some else ""
 
 
 def _short(path: str) -> str:

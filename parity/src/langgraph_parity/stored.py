@@ -7,11 +7,34 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.errors import InvalidUpdateError
+from langgraph.types import StateSnapshot
 
+from langgraph_parity.coordinator import Graph
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.writes import Writes
 
-__all__ = ["path_of", "stored_paths", "tuples_of", "with_answers"]
+__all__ = ["astanding", "path_of", "standing", "stored_paths", "tuples_of", "with_answers"]
+
+
+def standing(graph: Graph, config: RunnableConfig) -> StateSnapshot:
+    """Where a thread stands; as it was before its last tasks, if what they wrote cannot be put together."""
+    try:
+        return graph.get_state(config)
+    except InvalidUpdateError:
+        return graph.get_state(_saver(graph).get_tuple(config).config)
+
+
+async def astanding(graph: Graph, config: RunnableConfig) -> StateSnapshot:
+    """`standing` for asynchronous graphs."""
+    try:
+        return await graph.aget_state(config)
+    except InvalidUpdateError:
+        return await graph.aget_state((await _saver(graph).aget_tuple(config)).config)
+
+
+def _saver(graph: Graph) -> Any:
+    return graph.checkpointer
 
 
 def tuples_of(saver: BaseCheckpointSaver[Any], thread_id: str) -> list[CheckpointTuple]:
