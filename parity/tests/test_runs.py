@@ -161,6 +161,8 @@ def test_an_asynchronous_application(tmp_path: Any) -> None:
     ("changes", "said"),
     [
         ({"build": None}, "has no build"),
+        ({"invariants": [bool]}, "The invariants of “toy” are no functions with names"),
+        ({"invariants": {"full": "yes"}}, "The invariants of “toy” are no functions with names"),
         ({"graph": lambda app: app}, "has no compiled graph"),
         ({"entry": lambda app, given, config, answer: 5}, "returned a int"),
         (
