@@ -17,6 +17,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.func import task
 from langgraph.graph import START, StateGraph
+from langgraph.types import Send, interrupt
 from typing_extensions import TypedDict
 
 import toy
@@ -252,6 +253,24 @@ def test_prepared_answers_are_used_once_whatever_the_number_of_cells() -> None:
         grid = Parity(target()).crash_grid(TOPIC, points=[3, 9])
     assert grid.ok
     assert len(human.questions) == 1
+
+
+def test_questions_of_the_same_payload_side_by_side_are_different_ones() -> None:
+    def ask(state: Any) -> Any:
+        return {"done": [f"{state['topic']} {interrupt({'type': 'colour'})}"]}
+
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Fanned).add_node("ask", ask)
+        sends = [Send("ask", {"topic": name}) for name in "abc"]
+        graph.add_conditional_edges(START, lambda state: sends, ["ask"])
+        return graph.compile(checkpointer=checkpointer)
+
+    parity = Parity(Target(name="alike", build=build))
+    grid = parity.crash_grid({"topic": "x"}, answers={"colour": ["red", "green", "blue"]})
+    assert grid.run.values["done"] == ["a red", "b green", "c blue"]
+    assert len({question.id for question in grid.run.questions}) == 3
+    assert len(grid.cells) >= 20
+    assert grid.ok, str(grid)
 
 
 def test_a_session_whose_id_the_application_makes_is_found_again() -> None:

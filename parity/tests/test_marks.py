@@ -154,31 +154,96 @@ def test_faults_parametrise_a_test(project: pytest.Pytester) -> None:
         ("nodes='nobody'", "parity", "*no node is called nobody. toy has outline, *"),
         ("how=1", "parity", "*parity_faults: *unexpected keyword argument 'how'*"),
         ("", "tmp_path", "*parity_faults needs the fixture parity."),
+        ("nodes=['outline', 'nope']", "parity", "*no node is called nope. toy has outline, *"),
+        ("nodes=['no*', 'out*']", "parity", "*no node is called no[*]. toy has outline, *"),
+        ("errors='timeout'", "parity", "*errors='timeout' is no list *Give errors=[[]…[]]."),
+        ("errors=ValueError", "parity", "*errors=<class 'ValueError'> is no list *"),
+        ("calls=1", "parity", "*calls=1 is no list *"),
+        ("calls=[0]", "parity", "*calls=0 would test nothing. Give a whole number from 1."),
+        ("calls=[]", "parity", "*calls=[[][]] is no list with something in it*"),
+        ("limit=0", "parity", "*limit=0 would test nothing.*"),
+        ("", "parity", "parity_faults: the test never calls parity.run or parity.arun, *"),
+        ("target=5", "parity", "*The target is a int, not a Target.*"),
     ],
 )
 def test_bad_markers_are_told(
     project: pytest.Pytester, marker: str, argument: str, said: str
 ) -> None:
+    refused(project, f"parity_faults({marker})", argument, said)
+
+
+@pytest.mark.parametrize(
+    ("marker", "argument", "said"),
+    [
+        ("parity_crash(evry=2)", "parity", "parity_crash: *unexpected keyword argument 'evry'*"),
+        ("parity_crash(every=0)", "parity", "parity_crash: every=0 would test nothing.*"),
+        ("parity_crash(every=-1)", "parity", "parity_crash: every=-1 would test nothing.*"),
+        ("parity_crash(limit=0)", "parity", "parity_crash: limit=0 would test nothing.*"),
+        (
+            "parity_crash(effects='nope')",
+            "parity",
+            "parity_crash(effects='nope'): *no such fixture*",
+        ),
+        ("parity_crash", "tmp_path", "parity_crash needs the fixture parity."),
+        ("parity_crash", "parity", "parity_crash: the test never calls parity.run or *"),
+        ("parity_allow(['P101'], reason='x')", "parity", "parity_allow: name the rules, *"),
+        ("parity_allow(reason='x')", "parity", "parity_allow: name the rules, *"),
+        ("parity_allow('P101')", "parity", "parity_allow: say why: *"),
+        ("parity_allow('P101', reason=' ')", "parity", "parity_allow: say why: *"),
+        ("parity_allow('P101', why='x')", "parity", "parity_allow: say why: *"),
+        (
+            "parity_allow('P999', reason='a slip')",
+            "parity",
+            "parity_allow: there is no rule P999.*",
+        ),
+        ("parity_variant", "parity", "parity_variant takes one name: *"),
+        ("parity_variant(name='strict')", "parity", "parity_variant takes one name: *"),
+        ("parity_saver(kind='sqlite')", "parity", "parity_saver(None) is none of memory, sqlite*"),
+    ],
+)
+def test_other_bad_markers_are_told(
+    project: pytest.Pytester, marker: str, argument: str, said: str
+) -> None:
+    refused(project, marker, argument, said)
+
+
+def refused(project: pytest.Pytester, marker: str, argument: str, said: str) -> None:
+    """The marked test fails with one sentence, and the one beside it runs."""
     project.makepyfile(
-        f"import pytest\n\n@pytest.mark.parity_faults({marker})\ndef test({argument}):\n    pass"
+        f"""
+        import pytest
+
+        @pytest.mark.{marker}
+        def test({argument}):
+            pass
+
+        def test_beside():
+            pass
+        """
     )
     result = project.runpytest_inprocess(*ON)
+    outcomes = result.parseoutcomes()
+    assert outcomes["passed"] == 1
+    assert outcomes.get("failed", 0) + outcomes.get("errors", 0) >= 1
     result.stdout.fnmatch_lines([said])
-    assert "Traceback" not in result.stdout.str()
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*langgraph_parity/*.py*")
 
 
-def test_a_bad_crash_marker_is_told(project: pytest.Pytester) -> None:
+def test_a_run_is_done_again_in_one_way(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
         import pytest
 
-        @pytest.mark.parity_crash(evry=2)
+        @pytest.mark.parity_crash
+        @pytest.mark.parity_faults(nodes="outline")
         def test(parity):
-            parity.run({"topic": "x"})
+            parity.run({"topic": "x"}, answers={"approval": "approve"})
         """
     )
     result = project.runpytest_inprocess(*ON)
-    result.stdout.fnmatch_lines(["*parity_crash: *unexpected keyword argument 'evry'*"])
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["parity_crash and parity_faults do a run again each in its own *"])
 
 
 def test_a_target_that_needs_fixtures_needs_names_or_the_ini_option(
@@ -196,6 +261,13 @@ def test_a_target_that_needs_fixtures_needs_names_or_the_ini_option(
         def test(parity):
             parity.run({"topic": " bread "}, answers={"approval": "approve"})
         """,
+        test_renamed="""
+        import pytest
+
+        @pytest.mark.parity_faults(nodes=["was_outline"], errors=["exception"])
+        def test(parity):
+            parity.run({"topic": " bread "}, answers={"approval": "approve"})
+        """,
         test_all="""
         import pytest
 
@@ -207,6 +279,13 @@ def test_a_target_that_needs_fixtures_needs_names_or_the_ini_option(
     project.runpytest_inprocess(*ON, "test_names.py").assert_outcomes(passed=1)
     result = project.runpytest_inprocess(*ON, "test_all.py")
     result.stdout.fnmatch_lines(["*Give parity_faults(nodes=*ini option*"])
+    result = project.runpytest_inprocess(*ON, "test_renamed.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["parity_faults: no node is called was_outline."])
+    result = project.runpytest_inprocess(*ON, "test_all.py", "-o", "parity_target=shops:NONE")
+    result.stdout.fnmatch_lines(["*parity_target = shops:NONE names no target: AttributeError: *"])
+    result = project.runpytest_inprocess(*ON, "test_all.py", "-o", "parity_target=shops")
+    result.stdout.fnmatch_lines(["*names no target. Write it as module:attribute."])
     result = project.runpytest_inprocess(*ON, "test_all.py", "-o", "parity_target=shops:TARGET")
     result.assert_outcomes(passed=4)
 

@@ -205,21 +205,6 @@ def test_rules_can_be_allowed_with_a_reason(project: pytest.Pytester) -> None:
     project.runpytest_inprocess(*ON).assert_outcomes(passed=2)
 
 
-def test_a_rule_that_does_not_exist_cannot_be_allowed(project: pytest.Pytester) -> None:
-    project.makepyfile(
-        """
-        import pytest
-
-        @pytest.mark.parity_allow("P999", reason="a slip")
-        def test_unknown(parity):
-            pass
-        """
-    )
-    result = project.runpytest_inprocess(*ON)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*there is no rule P999*"])
-
-
 def test_names_replaced_by_fixtures_are_seen(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
@@ -288,7 +273,7 @@ def test_variants_and_what_is_left_in_threads(project: pytest.Pytester) -> None:
         (
             "",
             "parity_target = shop:target",
-            "*The target is a function. Describe the application with*",
+            "*parity_target = shop:target is a function, not a Target. Describe the application with*",
         ),
     ],
 )

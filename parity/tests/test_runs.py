@@ -194,6 +194,8 @@ def test_a_thread_driven_by_hand_that_cannot_be_put_together() -> None:
     ("changes", "said"),
     [
         ({"build": None}, "has no build"),
+        ({"invariants": [bool]}, "The invariants of “toy” are no functions with names"),
+        ({"invariants": {"full": "yes"}}, "The invariants of “toy” are no functions with names"),
         ({"graph": lambda app: app}, "has no compiled graph"),
         ({"entry": lambda app, given, config, answer: 5}, "returned a int"),
         ({"entry": lambda app, given: iter(())}, "entry.app, input, config, answer.: too many"),

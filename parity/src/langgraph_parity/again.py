@@ -27,7 +27,7 @@ class Again(Human):
 
     def __init__(self, first: Run, others: Reply | None = None) -> None:
         super().__init__(None)
-        self._script = [(q.type, _fingerprint(q.value), q.answer) for q in first.questions]
+        self._script = [(q.type, _fingerprint(q.value), q.path, q.answer) for q in first.questions]
         self._given: dict[tuple[str, str], Any] = {}
         self._others = others
 
@@ -42,9 +42,10 @@ class Again(Human):
     def _next(self, question: Question, payload: str, default: Any) -> Any:
         same = [one for one in self._script if one[0] == question.type]
         if same:
-            chosen = next((one for one in same if one[1] == payload), same[0])
+            # After a crash, questions of the same payload may be asked in another order.
+            chosen = max(same, key=lambda one: (one[1] == payload, one[2] == question.path))
             self._script.remove(chosen)
-            return NOBODY if chosen[2] is None else chosen[2]
+            return NOBODY if chosen[3] is None else chosen[3]
         return NOBODY if self._others is None else self._others(question, default)
 
     def findings(self) -> Iterator[Finding]:

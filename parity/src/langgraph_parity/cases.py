@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import random
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage
 from langgraph.constants import END, START
 
 from langgraph_parity.edge import Execution
-from langgraph_parity.rules import ParityUsageError
+from langgraph_parity.rules import ParityUsageError, positive
 from langgraph_parity.target import Target, blueprint
 
 __all__ = ["Case", "Strike", "cases"]
@@ -62,30 +62,44 @@ def cases(
     target: Target | None,
     nodes: str | Sequence[str] = "*",
     errors: Sequence[Any] = ("exception", "timeout"),
-    calls: Iterable[int] = (1,),
+    calls: Sequence[int] = (1,),
     limit: int | None = None,
     seed: int | None = None,
+    variant: str | None = None,
 ) -> list[Case]:
-    """Every node × fault × call number; at most `limit` of them, drawn by `seed`. `nodes` may have wildcards."""
-    patterns = [nodes] if isinstance(nodes, str) else list(nodes)
-    names = patterns
+    """Every node × fault × call number; at most `limit` of them, drawn by `seed`. `nodes` may have wildcards.
+
+    Raises:
+        ParityUsageError: that is none, or a name fits no node of the target in this variant.
+    """
+    names = _listed("nodes", [nodes] if isinstance(nodes, str) else nodes)
     if target is not None:
-        known = [name for name in blueprint(target).nodes if name not in (START, END)]
-        names = [name for name in known if any(fnmatch.fnmatch(name, p) for p in patterns)]
-        if not names:
+        known = [n for n in blueprint(target, variant).nodes if n not in (START, END)]
+        fitting = {pattern: set(fnmatch.filter(known, pattern)) for pattern in names}
+        if nobody := [pattern for pattern in names if not fitting[pattern]]:
             raise ParityUsageError(
-                f"no node is called {', '.join(patterns)}. {target.name} has {', '.join(known)}."
+                f"no node is called {', '.join(nobody)}. {target.name} has {', '.join(known)}."
             )
-    for fault in errors:
+        names = [name for name in known if name in set().union(*fitting.values())]
+    for fault in _listed("errors", errors):
         raising = isinstance(fault, BaseException) or (isinstance(fault, type) and issubclass(fault, BaseException))  # fmt: skip
         if fault not in NAMES and not raising:
             raise ParityUsageError(
                 f"{fault!r} is no fault. There are {', '.join(NAMES)}, and exceptions."
             )
+    for call in _listed("calls", calls):
+        positive("calls", call)
+    positive("limit", 1 if limit is None else limit)
     made = [Case(node, fault, call) for node in names for fault in errors for call in calls]
     if limit is not None and len(made) > limit:
         made = [made[i] for i in sorted(random.Random(seed).sample(range(len(made)), limit))]
     return made
+
+
+def _listed(name: str, several: Any) -> list[Any]:
+    if isinstance(several, str) or not isinstance(several, Collection) or not several:
+        raise ParityUsageError(f"{name}={several!r} is no list with something in it. Give {name}=[…].")  # fmt: skip
+    return list(several)
 
 
 def _made(kind: type[BaseException], said: str) -> BaseException:

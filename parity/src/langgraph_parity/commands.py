@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sqlite3
 import sys
@@ -16,9 +15,9 @@ from langgraph_parity.replay import replay
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.running import Parity
 from langgraph_parity.stored import stored_paths, tuples_of
-from langgraph_parity.target import Target
+from langgraph_parity.target import load_target
 
-__all__ = ["add_to", "load_target", "record_database"]
+__all__ = ["add_to", "record_database"]
 
 
 def add_to(commands: Any) -> None:
@@ -36,25 +35,6 @@ def add_to(commands: Any) -> None:
     again.add_argument("--target", metavar="MODULE:ATTRIBUTE", required=True)
     again.add_argument("--volatile", metavar="GLOB", action="append", default=[], help="a value that may differ: field, node.field, field.part")  # fmt: skip
     again.set_defaults(run=_replay)
-
-
-def load_target(path: str) -> Target:
-    """The target that `module:attribute` names; modules of the current folder are found.
-
-    Raises:
-        ParityUsageError: it names none.
-    """
-    module, _, attribute = path.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        target = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ParityUsageError(f"--target {path} names no target: {error}.") from error
-    finally:
-        sys.path.pop(0)
-    if not isinstance(target, Target):
-        raise ParityUsageError(f"--target {path} is a {type(target).__name__}, not a Target.")
-    return target
 
 
 def record_database(database: str | Path, thread_id: str, path: str | Path) -> Path:
@@ -99,7 +79,7 @@ def _record(options: argparse.Namespace) -> int:
         record_database(options.database, options.thread, options.out)
         print(_kept(options.out))
         return 0
-    target = load_target(options.target)
+    target = load_target(options.target, "--target")
     answers = _json("--answers", options.answers)
     if answers is not None and not isinstance(answers, dict):
         raise ParityUsageError("--answers is a JSON object: question type -> answer, or list of answers.")  # fmt: skip
@@ -113,7 +93,7 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    target = load_target(options.target)
+    target = load_target(options.target, "--target")
     findings = [
         one for file in options.files for one in replay(file, target, volatile=options.volatile)
     ]

@@ -21,7 +21,7 @@ from langgraph_parity.leg import Leg
 from langgraph_parity.mortal import Mortal
 from langgraph_parity.performing import Steps, aperform, perform
 from langgraph_parity.plain import unlike
-from langgraph_parity.rules import Finding, ParityUsageError
+from langgraph_parity.rules import Finding, ParityUsageError, positive
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died
 from langgraph_parity.writes import NULL_TASK
@@ -57,7 +57,13 @@ async def acrash_grid(parity: Parity, input: Any = None, **options: Any) -> Grid
 def chosen(
     every: int = 1, limit: int | None = None, seed: int | None = None
 ) -> Callable[[int], list[tuple[int, When]]]:
-    """Points: every `every`-th write, and of these cells at most `limit`, drawn by `seed`."""
+    """Points: every `every`-th write, and of these cells at most `limit`, drawn by `seed`.
+
+    Raises:
+        ParityUsageError: that is none.
+    """
+    positive("every", every)
+    positive("limit", 1 if limit is None else limit)
 
     def points(writes: int) -> list[tuple[int, When]]:
         cells: list[tuple[int, When]] = []

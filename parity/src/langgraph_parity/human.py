@@ -31,6 +31,8 @@ class Question:
     value: Any
     answer: Any = None
     node: str | None = None
+    path: str = ""
+    """The place of its task in the superstep: it tells questions apart that are asked side by side."""
 
 
 class Human:

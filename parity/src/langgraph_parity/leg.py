@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphInterrupt, GraphRecursionError
-from langgraph.types import StateSnapshot
+from langgraph.types import Interrupt, StateSnapshot
 
 from langgraph_parity.checks import SessionChecks, StateChecks, fingerprint
 from langgraph_parity.coordinator import astream_graph, stream_graph
@@ -20,6 +20,7 @@ from langgraph_parity.rules import Finding, ParityUsageError
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import NeverEnds
 from langgraph_parity.target import active, question_type
+from langgraph_parity.writes import Writes
 
 if TYPE_CHECKING:
     from langgraph_parity.running import Parity
@@ -54,6 +55,8 @@ class Leg:
         """The question answered last, and what was written until then."""
         self._broken: list[str] = []
         """What the thread failed with before, if nothing comes next in it."""
+        self._round, self._told = -1, set[str]()
+        """The ids of the questions that were asked since the last write."""
         self._found: list[Finding] = []
 
     def __enter__(self) -> Leg:
@@ -127,11 +130,11 @@ class Leg:
 
     def answer(self, value: Any) -> Any:
         """Where the human is: the answer to a question's payload, or None."""
-        id_, node = self._asker(value)
+        id_, node, path = self._asker(value)
         kind = self.target.question_type(value)
         if kind == "question" and node and self.target.question_type is question_type:
             kind = node
-        question = Question(kind, id_, value, node=node)
+        question = Question(kind, id_, value, node=node, path=path)
         self._asked_anew(question)
         self.run.questions.append(question)
         self._found += self.checks.question(node or kind, value)
@@ -201,7 +204,7 @@ class Leg:
         run.counts["updates"] = len(run.updates)
         for question in run.questions:
             if question.id is None:
-                question.id, question.node = self._asker(question.value)
+                question.id, question.node, question.path = self._asker(question.value)
         found = self._found
         unkept = [f for w in self.saver.refused[self._refused :] for f in self.checks.refused(w)]
         found += unkept
@@ -254,22 +257,35 @@ class Leg:
         now = sum(w.node == node for w in since)
         return self.saver.ran(self.run.thread_id, node) - now
 
-    def _asker(self, value: Any) -> tuple[str | None, str | None]:
-        """Id and node of the waiting question with this payload, as its task stored it."""
-        asked = [
-            (one.id, w.node, one.value)
-            for w in reversed(self.saver.written)
-            if w.thread_id == self.run.thread_id and w.at_root
+    def _asker(self, value: Any) -> tuple[str | None, str | None, str]:
+        """Id, node and path of the waiting question with this payload, as its task stored it.
+
+        Each is told once in a round: questions of the same payload, asked side by side, are different ones.
+        """
+        if self._round != self.saver.mark():
+            self._round, self._told = self.saver.mark(), set()
+        asked = self._asked()
+        kind = self.target.question_type(value)
+        for fits in (
+            lambda stored: stored is value,
+            lambda stored: stored == value,
+            lambda stored: kind != "question" and self.target.question_type(stored) == kind,
+        ):
+            fitting = [(one, by) for one, by in asked if fits(one.value)]
+            for one, by in sorted(fitting, key=lambda found: found[0].id in self._told):
+                self._told.add(one.id)
+                return one.id, by.node, by.path
+        return None, None, ""
+
+    def _asked(self) -> list[tuple[Interrupt, Writes]]:
+        """The questions of the thread, with what stored them: first those that wait, in the order of their tasks."""
+        written = [w for w in self.saver.written if w.thread_id == self.run.thread_id and w.at_root]
+        latest = {w.task_id: w for w in written if {c for c, _ in w.writes} != {"__resume__"}}
+        waiting = sorted(latest.values(), key=lambda w: w.path)
+        return [
+            (one, w)
+            for w in (*waiting, *reversed(written))
             for channel, several in w.writes
             if channel == "__interrupt__"
             for one in several
         ]
-        taken = {(q.id, id(q.value)) for q in self.run.questions}
-        for id_, node, stored in asked:
-            if stored is value or (stored == value and (id_, id(value)) not in taken):
-                return id_, node
-        kind = self.target.question_type(value)
-        for id_, node, stored in asked:
-            if kind != "question" and self.target.question_type(stored) == kind:
-                return id_, node
-        return None, None

@@ -25,10 +25,9 @@ Both perform `run` and `arun`; `resume` is as always.
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 from collections.abc import Iterator
-from typing import Any, NoReturn, cast
+from typing import Any
 
 import pytest
 
@@ -36,11 +35,12 @@ from langgraph_parity.cases import Case, cases
 from langgraph_parity.crashes import chosen, crash_steps
 from langgraph_parity.faults import NotStruck, fault_steps
 from langgraph_parity.grid import Grid
-from langgraph_parity.performing import Steps
+from langgraph_parity.performing import Performer, Steps
+from langgraph_parity.refusals import counted_by, refuse
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.running import Parity
 from langgraph_parity.runs import Run
-from langgraph_parity.target import Target
+from langgraph_parity.target import Target, blueprint, checked, load_target
 
 __all__: list[str] = []
 
@@ -59,28 +59,34 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each case of `parity_faults`."""
-    crash = metafunc.definition.get_closest_marker("parity_crash")
-    if crash is not None:
-        _check_crash(metafunc, crash)
+    """One test for each case of `parity_faults`; where it has none, one that says why, and fails (see `refusals`)."""
     marker = metafunc.definition.get_closest_marker("parity_faults")
-    if marker is None:
+    crash = metafunc.definition.get_closest_marker("parity_crash")
+    if marker is None or crash is not None or "parity" not in metafunc.fixturenames:
         return
-    if "parity" not in metafunc.fixturenames:
-        _stop(metafunc, "parity_faults needs the fixture parity.")
+    made: list[Any]
+    try:
+        made = _cases(metafunc, marker)
+        ids = [str(case) for case in made]
+    except Exception as error:  # from the application, too, which is built here
+        kind = "" if isinstance(error, ParityUsageError) else f"{type(error).__name__}: "
+        made, ids = [f"parity_faults: {kind}{error}"], ["refused"]
+    metafunc.fixturenames.append("parity_fault")
+    metafunc.parametrize("parity_fault", made, ids=ids, indirect=True)
+
+
+def _cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> list[Case]:
     given = {"nodes": "*", **marker.kwargs, **dict(zip(("nodes", "errors", "calls"), marker.args, strict=False))}  # fmt: skip
     target = given.pop("target", None)
     nodes = [given["nodes"]] if isinstance(given["nodes"], str) else given["nodes"]
     if target is None:
         target = _target(metafunc, any(set("*?[") & set(name) for name in nodes))
-    seed = given.pop("seed", None)
-    given["seed"] = metafunc.config.getoption("--parity-seed") if seed is None else seed
-    try:
-        made = cases(target, **given)
-    except (ParityUsageError, TypeError) as error:
-        _stop(metafunc, f"parity_faults: {error}")
-    metafunc.fixturenames.append("parity_fault")
-    metafunc.parametrize("parity_fault", made, ids=map(str, made), indirect=True)
+    else:
+        target = checked(target)
+    if given.get("seed") is None:
+        given["seed"] = metafunc.config.getoption("--parity-seed")
+    variant = metafunc.definition.get_closest_marker("parity_variant")
+    return cases(target, **given, variant=variant.args[0] if variant and variant.args else None)
 
 
 @pytest.fixture
@@ -100,15 +106,23 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     crash = item.get_closest_marker("parity_crash")
     case = getattr(getattr(item, "callspec", None), "params", {}).get("parity_fault")
     if isinstance(case, Case):
-        parity.performer = functools.partial(_faulty, case)
+        parity.performer = performer = _Counting(functools.partial(_faulty, case))
     elif crash is not None:
-        parity.performer = functools.partial(_as_grid, item, grids, crash)
-    try:
+        parity.performer = performer = _Counting(functools.partial(_as_grid, item, grids, crash))
+    else:
         return (yield)
+    try:
+        result = yield
+        if not performer.times:
+            name = "parity_crash" if crash else "parity_faults"
+            refuse(
+                f"{name}: the test never calls parity.run or parity.arun, so nothing was tested."
+            )
+        return result
     except BaseException as error:
         for grid in grids:
             item.add_report_section("call", "parity crash grid", str(grid))
-        if (crash or case) and not isinstance(error, pytest.skip.Exception):
+        if not isinstance(error, pytest.skip.Exception):
             seed = item.config.getoption("--parity-seed")
             line = f"pytest '{item.nodeid}' --parity-seed={seed}"
             item.add_report_section("call", "parity: to do it again", line)
@@ -117,13 +131,25 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         parity.performer = None
 
 
+class _Counting:
+    """A performer, and how often it was asked."""
+
+    def __init__(self, performer: Performer) -> None:
+        self.times = 0
+        self._performer = performer
+
+    def __call__(self, *given: Any) -> Steps[Run]:
+        self.times += 1
+        return self._performer(*given)
+
+
 def _as_grid(
     item: Any, grids: list[Grid], marker: pytest.Mark,
     parity: Parity, input: Any, answers: Any, thread_id: str, limit: int | None,
 ) -> Steps[Run]:  # fmt: skip
     """`parity.run` as a crash grid; the test sees the run without a crash."""
-    options = dict(marker.kwargs)
-    records = {name: item.funcargs.get(options.pop(name, name)) for name in ("effects", "calls")}
+    records = {name: item.funcargs.get(fixture) for name, fixture in counted_by(marker).items()}
+    options = {k: v for k, v in marker.kwargs.items() if k not in records}
     if options.get("seed") is None:
         options["seed"] = item.config.getoption("--parity-seed")
     grid = yield from crash_steps(
@@ -138,6 +164,8 @@ def _faulty(
     case: Case, parity: Parity, input: Any, answers: Any, thread_id: str, limit: int | None
 ) -> Steps[Run]:
     """`parity.run` with a fault, and on without it."""
+    if case.node not in blueprint(parity.target, parity.variant).nodes:
+        refuse(f"parity_faults: no node is called {case.node}.")
     try:
         return (yield from fault_steps(parity, input, answers, thread_id, limit, case))
     except NotStruck as error:
@@ -153,33 +181,17 @@ def _target(metafunc: pytest.Metafunc, needed: bool) -> Target | None:
         asked = [n for n in inspect.signature(function).parameters if n != "self"]
         if not asked:
             made = function(metafunc.cls()) if _method(function) else function()
-            return cast("Target", next(made) if inspect.isgenerator(made) else made)
+            return checked(next(made) if inspect.isgenerator(made) else made)
     if not path and not needed:
         return None
     if not path:
-        _stop(
-            metafunc,
+        raise ParityUsageError(
             "The names of the nodes are needed before fixtures run, and parity_target "
             "asks for other fixtures. Give parity_faults(nodes=[...]) without wildcards, or target=..., or set the "
-            "ini option parity_target = module:attribute.",
+            "ini option parity_target = module:attribute."
         )
-    module, _, attribute = path.partition(":")
-    return cast("Target", getattr(importlib.import_module(module), attribute))
+    return load_target(path, "parity_target =")
 
 
 def _method(function: Any) -> bool:
     return "self" in inspect.signature(function).parameters
-
-
-def _check_crash(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
-    options = {k: v for k, v in marker.kwargs.items() if k not in ("effects", "calls")}
-    try:
-        inspect.signature(chosen).bind(*marker.args, **options)
-    except TypeError as error:
-        _stop(metafunc, f"parity_crash: {error}")
-
-
-def _stop(metafunc: pytest.Metafunc, sentence: str) -> NoReturn:
-    """A sentence helps more than the frames of pytest."""
-    said = f"{metafunc.definition.nodeid}: {sentence}"
-    raise pytest.fail.Exception(said, pytrace=False) from None

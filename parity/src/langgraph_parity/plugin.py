@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import psutil
 import pytest
@@ -19,16 +18,17 @@ from langgraph_parity.allocations import Allocations
 from langgraph_parity.checks import SessionChecks
 from langgraph_parity.guard import Guard
 from langgraph_parity.outside import effects, forward_clock, real_files, scripted_model, wire
-from langgraph_parity.rules import RULES, ParityUsageError
+from langgraph_parity.refusals import allowed_by, refuse
+from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.running import Parity
 from langgraph_parity.stack import trace
 from langgraph_parity.suite import PARITY
-from langgraph_parity.target import Target, active
+from langgraph_parity.target import Target, active, load_target
 
 # Fixtures are found by pytest as names of this module.
 __all__ = ["effects", "forward_clock", "real_files", "scripted_model", "wire"]
 
-pytest_plugins = ["langgraph_parity.marks"]
+pytest_plugins = ["langgraph_parity.marks", "langgraph_parity.refusals"]
 
 GUARD = pytest.StashKey[Guard]()
 
@@ -63,27 +63,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Allocations(), "parity-allocations")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse to allow a rule that does not exist."""
-    for item in items:
-        _allowed(item)
-
-
 @pytest.fixture
 def parity_target(request: pytest.FixtureRequest) -> Target:
     """The application under test; override it in conftest.py, or set the ini option `parity_target`."""
     path = str(request.config.getini("parity_target"))
     if not path:
-        _stop(
+        refuse(
             "There is no target. Define a fixture parity_target in conftest.py that returns "
             "langgraph_parity.Target(name=..., build=...), or set parity_target = module:attribute."
         )
-    module, _, attribute = path.partition(":")
     try:
-        target: Target = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        _stop(f"parity_target = {path} names no target: {error}.")
-    return target
+        return load_target(path, "parity_target =")
+    except ParityUsageError as error:
+        refuse(str(error))
 
 
 @pytest.fixture
@@ -92,19 +84,19 @@ def parity_saver(
 ) -> Iterator[BaseCheckpointSaver[Any]]:
     """The checkpointer of the parity fixture: of the marker `parity_saver`, else in memory."""
     marker = request.node.get_closest_marker("parity_saver")
-    kind = marker.args[0] if marker and marker.args else "memory"
+    kind = "memory" if marker is None else (*marker.args, None)[0]
     if kind == "memory":
         yield InMemorySaver()
     elif kind == "sqlite":
         try:
             from langgraph.checkpoint.sqlite import SqliteSaver
         except ImportError:
-            _stop('parity_saver("sqlite") needs the package langgraph-checkpoint-sqlite.')
+            refuse('parity_saver("sqlite") needs the package langgraph-checkpoint-sqlite.')
         connection = sqlite3.connect(tmp_path / "checkpoints.sqlite3", check_same_thread=False)
         yield SqliteSaver(connection)
         connection.close()
     else:
-        _stop(
+        refuse(
             f"parity_saver({kind!r}) is none of memory, sqlite. For another, override the fixture parity_saver."
         )
 
@@ -124,7 +116,7 @@ def parity(
             seed=request.config.getoption("parity_seed"),
         )
     except ParityUsageError as error:
-        _stop(str(error))
+        refuse(str(error))
     request.node.stash[PARITY] = made
     active.append(parity_target)
     yield made
@@ -190,15 +182,5 @@ def _found(item: pytest.Item, parity: Parity) -> str:
     return "\n".join(str(finding) for finding in parity.findings if finding.rule not in allowed)
 
 
-def _stop(sentence: str) -> NoReturn:
-    """Not even the kit's own frames help here: say the sentence and nothing else."""
-    raise pytest.fail.Exception(sentence, pytrace=False) from None
-
-
 def _allowed(item: pytest.Item) -> set[str]:
-    names = {name for marker in item.iter_markers("parity_allow") for name in marker.args}
-    if unknown := names - RULES.keys():
-        raise pytest.UsageError(
-            f"parity_allow: there is no rule {', '.join(sorted(unknown))}. See `parity rules`."
-        )
-    return names | rules.switched_off()
+    return allowed_by(item) | rules.switched_off()

@@ -113,6 +113,12 @@ class ParityUsageError(Exception):
     """The kit cannot work with what it was given; the message says what to do."""
 
 
+def positive(name: str, number: object) -> None:
+    """Refuse an option that is no whole number from 1."""
+    if not isinstance(number, int) or number < 1:
+        raise ParityUsageError(f"{name}={number!r} would test nothing. Give a whole number from 1.")
+
+
 allowed: set[str] = set()
 """Rules that the running test may break."""
 

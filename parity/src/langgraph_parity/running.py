@@ -22,11 +22,11 @@ from langgraph_parity.history import record
 from langgraph_parity.leg import Leg
 from langgraph_parity.performing import Performer, aperform, perform
 from langgraph_parity.replay import replay
-from langgraph_parity.rules import Finding, ParityError, ParityUsageError
+from langgraph_parity.rules import Finding, ParityError
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
 from langgraph_parity.stored import astanding, standing
-from langgraph_parity.target import Target
+from langgraph_parity.target import Target, checked
 
 if TYPE_CHECKING:
     from langgraph_parity.grid import Grid
@@ -51,12 +51,7 @@ class Parity:
         variant: str | None = None,
         seed: int = 0,
     ) -> None:
-        if not isinstance(target, Target):
-            raise ParityUsageError(
-                f"The target is a {type(target).__name__}. Describe the application with "
-                "langgraph_parity.Target(name=..., build=...)."
-            )
-        self.target = target
+        self.target = checked(target)
         inner = saver if saver is not None else InMemorySaver()
         watched = issubclass(type(inner), WatchedSaver)  # isinstance would ask the saver inside
         self.saver: WatchedSaver = inner if watched else WatchedSaver(inner)  # type: ignore[assignment]

@@ -11,6 +11,7 @@ import pytest
 
 from langgraph_parity.budgets import Budgets, Meter, measured, metering
 from langgraph_parity.coverage import collectors
+from langgraph_parity.refusals import allowed_by
 from langgraph_parity.report import Report
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.running import Parity
@@ -89,9 +90,9 @@ class Suite:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Take in what a test went through."""
         result = yield
-        allowed = {name for mark in item.iter_markers("parity_allow") for name in mark.args}
         parity = item.stash.get(PARITY, None)
-        self.report.coverage.harvest(item.nodeid, parity.findings if parity else (), allowed)
+        found = parity.findings if parity else ()
+        self.report.coverage.harvest(item.nodeid, found, allowed_by(item))
         return result
 
     # Inside the plugin's own wrapper, which fails the test with the findings.

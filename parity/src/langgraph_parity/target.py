@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -15,7 +18,16 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph_parity.coordinator import Graph, stream_graph
 from langgraph_parity.rules import ParityUsageError
 
-__all__ = ["Target", "active", "blueprint", "itself", "question_type"]
+__all__ = [
+    "Target",
+    "active",
+    "blueprint",
+    "builder_of",
+    "checked",
+    "itself",
+    "load_target",
+    "question_type",
+]
 
 __tracebackhide__ = True
 
@@ -100,6 +112,11 @@ class Target:
                 f"The target “{self.name}” has no build{given}. Give it Target(build=...), a function that takes a "
                 "checkpointer and returns the application compiled with it."
             )
+        if not isinstance(self.invariants, Mapping) or not all(map(callable, self.invariants.values())):  # fmt: skip
+            raise ParityUsageError(
+                f"The invariants of “{self.name}” are no functions with names. Give Target(invariants={{name: check}}), "
+                "each check a function of the values."
+            )
 
     def make(self, checkpointer: BaseCheckpointSaver[Any], variant: str | None = None) -> Any:
         """A fresh application, in one of the named variants."""
@@ -135,9 +152,44 @@ active: list[Target] = []
 
 
 @functools.lru_cache(maxsize=16)
-def blueprint(target: Target) -> Graph:
+def blueprint(target: Target, variant: str | None = None) -> Graph:
     """The target's graph, built once over a saver of its own, to compare others with."""
-    return target.graph_of(target.make(InMemorySaver()))
+    return target.graph_of(target.make(InMemorySaver(), variant))
+
+
+def checked(made: object, said: str = "The target") -> Target:
+    """It, if it is a target.
+
+    Raises:
+        ParityUsageError: it is something else.
+    """
+    if not isinstance(made, Target):
+        raise ParityUsageError(
+            f"{said} is a {type(made).__name__}, not a Target. Describe the application with "
+            "langgraph_parity.Target(name=..., build=...)."
+        )
+    return made
+
+
+def load_target(path: str, option: str) -> Target:
+    """The target that `module:attribute` names; modules of the current folder are found. `option` is what named it.
+
+    Raises:
+        ParityUsageError: it names none.
+    """
+    module, _, attribute = path.partition(":")
+    if not module or not attribute:
+        raise ParityUsageError(f"{option} {path} names no target. Write it as module:attribute.")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        made = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # importing a module runs it
+        raise ParityUsageError(
+            f"{option} {path} names no target: {type(error).__name__}: {error}."
+        ) from error
+    finally:
+        sys.path.pop(0)
+    return checked(made, f"{option} {path}")
 
 
 def builder_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> Any:
