@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -126,15 +127,22 @@ class OneStep:
 
     @property
     def made(self) -> dict[str, Writes]:
-        """What the nodes of the superstep wrote, by their tasks' ids."""
+        """What the nodes of the superstep wrote, by their tasks' ids, as a store has it: with lists for tuples."""
         return {
-            w.task_id: w
+            w.task_id: replace(w, writes=tuple(map(self._as_stored, w.writes)))
             for w in self.saver.written[self._mark :]
             if w.namespace == self.kept.namespace
             and w.checkpoint_id == self.kept.id
             and not w.call
             and w.task_id != NULL_TASK
         }
+
+    def _as_stored(self, write: tuple[str, Any]) -> tuple[str, Any]:
+        channel, value = write
+        if channel == "__error__":  # told apart by its class
+            return write
+        serde = self.saver.serde
+        return channel, serde.loads_typed(serde.dumps_typed(value))
 
     def _load(self) -> None:
         """Put into the saver what was there before the superstep, and what must not happen again."""
