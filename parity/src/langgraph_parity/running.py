@@ -16,7 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph_parity import coverage
 from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
 from langgraph_parity.coordinator import Graph
-from langgraph_parity.explore import explore
+from langgraph_parity.explore import aexplore, explore
 from langgraph_parity.guard import Guard
 from langgraph_parity.history import record
 from langgraph_parity.leg import Leg
@@ -203,6 +203,12 @@ class Parity:
     def explore(self, input: Any = None, examples: int = 50, seed: int | None = None) -> None:
         """Run sessions with human answers of every kind (see `langgraph_parity.explore`); needs Hypothesis."""
         explore(self, input, examples=examples, seed=seed)
+
+    async def aexplore(
+        self, input: Any = None, examples: int = 50, seed: int | None = None
+    ) -> None:
+        """`explore` from asynchronous code."""
+        await aexplore(self, input, examples=examples, seed=seed)
 
     def _drive(self, leg: Leg) -> Run:
         with leg:
