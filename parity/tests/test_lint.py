@@ -131,6 +131,9 @@ def test_p901_does_not_fire_where_production_invokes_too(tmp_path):
         "def test_it(mocker):\n    mocker.patch('app.nodes.agenda_approval_node')",
         "def test_it(monkeypatch, flow):\n    monkeypatch.setattr(flow, 'stream', lambda c: [])",
         "def test_it(mocker, flow):\n    mocker.patch('app.tally.tally')\n    list(flow.stream(config))",
+        "from app import nodes\ndef test_it():\n    nodes.summary_node = lambda state: {}",
+        "from app.graph import Flow\ndef test_it():\n    Flow.stream = Flow.other = None",
+        "from app import nodes\ndef test_it():\n    setattr(nodes, 'summary_node', None)",
     ],
 )
 def test_p902_fires(tmp_path, text):
@@ -148,11 +151,37 @@ def test_p902_fires(tmp_path, text):
         "    monkeypatch.setenv('KEY', 'x')\n    monkeypatch.setattr(flow.nodes, 'summary_node', one)",
         "def test_a_helper(mocker):\n    mocker.patch('app.tally.tally')\n    report()",
         "def test_it(mocker):\n    mocker.patch('app.graph.get_checkpointer')",
+        "from app import nodes\nfrom app.graph import Flow\ndef test_it():\n"
+        "    flow = Flow()\n    flow.stream = nodes.LIMIT = nodes.cache.size = 3\n    nodes.interrupt = None",
         "import re\ndef test_it(app):\n    app.patch('app.nodes.summary_node', json={})",
     ],
 )
 def test_p902_does_not_fire(tmp_path, text):
     assert in_test(tmp_path, text) == []
+
+
+def test_p902_of_a_single_module_beside_its_tests(tmp_path):
+    test = """
+        import shop, helper
+        from unittest.mock import patch
+        def test_it(monkeypatch):
+            with patch("shop.approve"), patch("shop.mailer.send"), patch("shop.get_model"):
+                monkeypatch.setattr(shop, "build", None)
+                helper.one = shop.approve = None
+    """
+    shop = """
+        import mailer
+        from langgraph.graph import StateGraph
+        def get_model():
+            return None
+        def approve(state):
+            return {}
+        def build(checkpointer):
+            return StateGraph(dict).add_node(approve).compile(checkpointer=checkpointer)
+    """
+    files = {"shop.py": shop, "test_shop.py": test}
+    told = ["test_shop.py:4 P902", "test_shop.py:5 P902", "test_shop.py:6 P902"]
+    assert found(tmp_path, files) == told
 
 
 def test_p902_leaves_seams_alone_and_holds_for_a_whole_named_package(tmp_path):
