@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import operator
 import sys
 from typing import Annotated, Any
@@ -184,6 +185,69 @@ def test_p302_an_answer_by_an_id_that_does_not_wait() -> None:
     error = explored(Target(**common, resume=unchecked), seed=6)
     assert ("P302", "two") in of(error)
     Parity(Target(**common, resume=checked)).explore(TOPIC, examples=25, seed=6)
+
+
+async def async_raising(state: Any) -> Any:
+    await asyncio.sleep(0)
+    return raising(state)
+
+
+async def async_strict(state: Any) -> Any:
+    await asyncio.sleep(0)
+    return strict(state)
+
+
+async def taking(state: Any) -> Any:
+    await asyncio.sleep(0)
+    return {"decision": str(interrupt(QUESTION))}
+
+
+def awaited(approve: Any, *, inside: bool = False, **given: Any) -> Target:
+    """A graph that can only be awaited; with `inside` its node is in a subgraph."""
+
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(toy.Plan).add_node("approve", approve).add_edge(START, "approve")
+        if inside:
+            node = graph.compile()
+            graph = StateGraph(toy.Plan).add_node("sub", node).add_edge(START, "sub")
+        return graph.compile(checkpointer=checkpointer)
+
+    return Target(name="awaited", build=build, **given)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_application_that_must_be_awaited(inside: bool) -> None:
+    Parity(awaited(async_strict, inside=inside)).explore(TOPIC, examples=25, seed=8)
+    assert {rule for rule, _ in of(explored(awaited(taking, inside=inside), seed=8))} == {"P308"}
+    assert explored(awaited(async_raising), seed=8).findings[0].rule == "P402"
+
+
+def test_exploration_is_awaited_by_a_test_that_is() -> None:
+    parity = Parity(awaited(taking))
+
+    async def session() -> Any:
+        with pytest.raises(ParityUsageError, match=r"use await parity\.aexplore\(\.\.\.\)"):
+            parity.explore(TOPIC, seed=8)
+        with pytest.raises(ParityError) as caught:
+            await parity.aexplore(TOPIC, seed=8)
+        lines = caught.value.__notes__[0].splitlines()[1:]
+        space: dict[str, Any] = {"parity": parity, "mock_user_input": mock_user_input}
+        exec("\n    ".join(["async def again():", *lines, "return run"]), space)
+        return caught.value, await space["again"]()
+
+    error, again = asyncio.run(session())
+    assert of(error) == [("P308", "approve")]
+    assert again.outcome == "done"
+    assert again.values["decision"] not in ("approve", "reject")
+
+
+def test_p302_of_an_application_that_must_be_awaited() -> None:
+    async def unchecked(app: Any, config: Any, answers: Any) -> Any:
+        given = Command(resume=next(iter(answers.values())))
+        async for update in app.astream(given, config, durability="sync"):
+            yield update
+
+    assert ("P302", "awaited") in of(explored(awaited(async_strict, resume=unchecked), seed=6))
 
 
 def test_the_seed_decides() -> None:

@@ -19,6 +19,7 @@ from langgraph.func import task
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.types import Send, interrupt
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 import toy
@@ -353,6 +354,40 @@ def test_an_asynchronous_application(tmp_path: Path) -> None:
     assert rules(path, of(think)) == {}
     assert rules(path, of(changed)) == {"P702": ["step 1 think: field text: 'X' → 'X!'"]}
     assert CALLS == []
+
+
+class Order(BaseModel):
+    number: int
+    note: str | None = None
+    place: tuple[int, int] = (0, 0)
+
+
+@pytest.mark.parametrize("given", [{"number": 1}, Order(number=1)])
+def test_tuples_and_input_objects_of_unchanged_code_are_clean(given: Any, tmp_path: Path) -> None:
+    def of(place: tuple[int, int], note: str | None = None) -> Target:
+        def pack(state: Order) -> Any:
+            asked = interrupt({"type": "where", "places": [place]})
+            return {"place": place, "note": note if asked == "here" else "elsewhere"}
+
+        def build(checkpointer: Any) -> Any:
+            graph = StateGraph(Order).add_node("pack", pack).add_edge(START, "pack")
+            return graph.compile(checkpointer=checkpointer)
+
+        return Target(name="orders", build=build)
+
+    parity = Parity(of((1, 2)))
+    run = parity.run(given, answers={"where": "here"})
+    assert run.outcome == "done"
+    path = parity.record(run, tmp_path / "order.json")
+    assert rules(path, of((1, 2))) == {}
+    assert rules(path, of((1, 2), "?")) == {"P702": ["step 1 pack: field note: None → '?'"]}
+    changed = rules(path, of((1, 3)))
+    assert changed == {
+        "P702": [
+            "step 1 pack: the question.places.0.1: 2 → 3",
+            "step 1 pack: field place.1: 2 → 3",
+        ]
+    }
 
 
 def test_a_database_is_only_read(tmp_path: Path) -> None:

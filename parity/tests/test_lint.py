@@ -37,7 +37,12 @@ APPLICATION = {
                 builder = StateGraph(dict)
                 builder.add_node("agenda_approval", agenda_approval_node)
                 self.graph = builder.compile()
+                self.steps, self.config = None, config
+                self.steps = builder.compile()
                 yield from self.graph.stream(None, config)
+
+        ready = StateGraph(dict).compile()
+        rows = [1, 2]
     """,
     "src/app/state.py": """
         from operator import add
@@ -90,6 +95,13 @@ def test_an_application_without_mistakes_has_no_findings(tmp_path):
         "def test_it():\n    helper.invoke({})",
         "import pytest\n@pytest.fixture\ndef thing():\n    yield builder.compile(checkpointer=s)\n\n"
         "def test_it(thing):\n    thing.invoke({})",
+        "from app.graph import ready\ndef test_it():\n    ready.invoke({})",
+        "import app.graph\ndef test_it():\n    app.graph.ready.batch([{}])",
+        "from app import graph as built\nasync def test_it():\n    await built.ready.abatch([{}])",
+        "from app.graph import Flow\ndef test_it():\n    Flow().steps.invoke({})",
+        "from app.graph import Flow\ndef test_it():\n    one = Flow()\n    one.steps.invoke({})",
+        "from app.graph import Flow\nclass TestIt:\n    def setup_method(self):\n"
+        "        self.it = Flow().steps\n    def test_it(self):\n        self.it.invoke({})",
     ],
 )
 def test_p901_fires(tmp_path, text):
@@ -104,16 +116,73 @@ def test_p901_fires(tmp_path, text):
         "def test_it():\n    graph = MagicMock()\n    graph.invoke({})",
         "def test_it():\n    chain = prompt | model\n    chain.invoke({})",
         "def node(state):\n    return subgraph_flow.invoke(state)",
+        "def test_it(flow, graph):\n    flow.batch(nodes), graph.batch([])",
+        "from app.graph import Flow, rows\ndef test_it():\n    rows.invoke({})\n"
+        "    Flow().config.invoke({})\n    Flow().nothing.invoke({})",
     ],
 )
 def test_p901_does_not_fire(tmp_path, text):
     assert in_test(tmp_path, text) == []
 
 
-def test_p901_does_not_fire_where_production_invokes_too(tmp_path):
+INVOKED = """
+    from langgraph.graph import StateGraph
+
+    def steps():
+        return StateGraph(dict)
+
+    class Served:
+        def __init__(self, checkpointer):
+            self.made = steps().compile(checkpointer=checkpointer)
+        def serve(self, given):
+            return self.made.invoke(given)
+
+    async def streamed():
+        return StateGraph(dict).compile()
+
+    async def main():
+        async for update in (await streamed()).astream({}):
+            print(update)
+"""
+
+
+@pytest.mark.parametrize(
+    ("graph", "told"),
+    [
+        ("app.steps().compile()", []),
+        ("app.Served(None).made", []),
+        ("app.streamed()", ["P901"]),
+        ("StateGraph(dict).compile()", ["P901"]),
+    ],
+)
+def test_p901_does_not_fire_for_a_graph_that_production_invokes_too(tmp_path, graph, told):
+    test = f"""
+        import app, pytest
+        from langgraph.graph import StateGraph
+        @pytest.fixture
+        def built():
+            return {graph}
+        def test_it(built):
+            built.invoke({{}})
+    """
+    direct = f"""
+        import app
+        from langgraph.graph import StateGraph
+        def test_it():
+            it = {graph}
+            it.invoke({{}})
+    """
+    files = {"app.py": INVOKED, "test_one.py": test, "test_two.py": direct}
+    rules = [line.split()[1] for line in found(tmp_path, files)]
+    assert rules == told * 2
+
+
+def test_p901_does_not_fire_where_it_cannot_be_told_which_graph_production_invokes(tmp_path):
     files = {
         "src/app/main.py": "def main(graph):\n    return graph.invoke({})",
+        "src/app/graph.py": "def build():\n    return builder.compile()",
         "tests/test_app.py": "def test_it(graph):\n    graph.invoke({})",
+        "tests/test_built.py": "from app.graph import build\ndef test_it():\n    build().invoke({})",
     }
     assert found(tmp_path, files) == []
 
@@ -131,6 +200,9 @@ def test_p901_does_not_fire_where_production_invokes_too(tmp_path):
         "def test_it(mocker):\n    mocker.patch('app.nodes.agenda_approval_node')",
         "def test_it(monkeypatch, flow):\n    monkeypatch.setattr(flow, 'stream', lambda c: [])",
         "def test_it(mocker, flow):\n    mocker.patch('app.tally.tally')\n    list(flow.stream(config))",
+        "from app import nodes\ndef test_it():\n    nodes.summary_node = lambda state: {}",
+        "from app.graph import Flow\ndef test_it():\n    Flow.stream = Flow.other = None",
+        "from app import nodes\ndef test_it():\n    setattr(nodes, 'summary_node', None)",
     ],
 )
 def test_p902_fires(tmp_path, text):
@@ -148,11 +220,37 @@ def test_p902_fires(tmp_path, text):
         "    monkeypatch.setenv('KEY', 'x')\n    monkeypatch.setattr(flow.nodes, 'summary_node', one)",
         "def test_a_helper(mocker):\n    mocker.patch('app.tally.tally')\n    report()",
         "def test_it(mocker):\n    mocker.patch('app.graph.get_checkpointer')",
+        "from app import nodes\nfrom app.graph import Flow\ndef test_it():\n"
+        "    flow = Flow()\n    flow.stream = nodes.LIMIT = nodes.cache.size = 3\n    nodes.interrupt = None",
         "import re\ndef test_it(app):\n    app.patch('app.nodes.summary_node', json={})",
     ],
 )
 def test_p902_does_not_fire(tmp_path, text):
     assert in_test(tmp_path, text) == []
+
+
+def test_p902_of_a_single_module_beside_its_tests(tmp_path):
+    test = """
+        import shop, helper
+        from unittest.mock import patch
+        def test_it(monkeypatch):
+            with patch("shop.approve"), patch("shop.mailer.send"), patch("shop.get_model"):
+                monkeypatch.setattr(shop, "build", None)
+                helper.one = shop.approve = None
+    """
+    shop = """
+        import mailer
+        from langgraph.graph import StateGraph
+        def get_model():
+            return None
+        def approve(state):
+            return {}
+        def build(checkpointer):
+            return StateGraph(dict).add_node(approve).compile(checkpointer=checkpointer)
+    """
+    files = {"shop.py": shop, "test_shop.py": test}
+    told = ["test_shop.py:4 P902", "test_shop.py:5 P902", "test_shop.py:6 P902"]
+    assert found(tmp_path, files) == told
 
 
 def test_p902_leaves_seams_alone_and_holds_for_a_whole_named_package(tmp_path):

@@ -172,11 +172,20 @@ def test_p105_the_applications_own_names_are_replaced(monkeypatch: pytest.Monkey
         monkeypatch.setattr("toy.route", None)
         monkeypatch.setattr(toy, "interrupt", None)  # what lies outside may be replaced
         monkeypatch.setattr(threading, "local", None)
+        with patch.dict(vars(toy), {"outline": None, "interrupt": None}):
+            pass
+        with patch.dict("toy.__dict__", model=None), patch.dict({"__name__": "toy"}, model=None):
+            pass
+        monkeypatch.setitem(vars(toy), "approve", None)
+        monkeypatch.setitem({"__name__": "toy"}, "approve", None)
     assert [finding.detail for finding in parity.findings] == [
         "toy.fan_out",
         "toy.Planner.stream",
         "toy.look_up",
         "toy.route",
+        "toy.outline",
+        "toy.model",
+        "toy.approve",
     ]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import collections
 import contextlib
+import inspect
 import random
 import reprlib
 import time
@@ -12,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
+from langgraph_parity.coordinator import stream_graph
 from langgraph_parity.human import NOBODY, Question, default_of
 from langgraph_parity.leg import Leg
+from langgraph_parity.onestep import awaited, exhaust
 from langgraph_parity.replies import Reply, answers_strategy, hypothesis, options_of, wrong
-from langgraph_parity.rules import Finding, ParityError, switched_off
+from langgraph_parity.rules import Finding, ParityError, ParityUsageError, switched_off
 from langgraph_parity.target import Target
 
 if TYPE_CHECKING:
     from langgraph_parity.running import Parity
 
-__all__ = ["explore"]
+__all__ = ["aexplore", "explore"]
 
 __tracebackhide__ = True
 
@@ -44,12 +49,38 @@ def explore(parity: Parity, input: Any = None, *, examples: int = 50, seed: int 
     """Run sessions through the entry point, each with other answers, and shrink the first that goes wrong.
 
     A wrong answer must be refused or asked again, must not change the state, and must leave the session such that a
-    valid one goes on (P302 for stale answers, P308 for others, P402). Everything a run checks is checked.
+    valid one goes on (P302 for stale answers, P308 for others, P402). Everything a run checks is checked. The sessions
+    of an application that can only be awaited get an event loop each.
 
     Raises:
         ParityError: with what was found; a note has the code that does it again, and the seed.
-        ParityUsageError: Hypothesis is missing.
+        ParityUsageError: Hypothesis is missing, or the application must be awaited and so must the exploration.
     """
+    entry = parity.target.entry
+    asynchronous = inspect.isasyncgenfunction(entry) or (
+        entry is stream_graph and awaited(parity.graph)
+    )
+    if asynchronous and _in_loop():
+        raise ParityUsageError(
+            f"The target “{parity.target.name}” is asynchronous, and so is the test: use await parity.aexplore(...)."
+        )
+    _explore(parity, input, examples, seed, asynchronous)
+
+
+async def aexplore(parity: Parity, input: Any = None, *, examples: int = 50, seed: int | None = None) -> None:  # fmt: skip
+    """`explore` for asynchronous applications, from asynchronous code. The sessions run in a thread of their own."""
+    await asyncio.to_thread(_explore, parity, input, examples, seed, True)
+
+
+def _in_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _explore(parity: Parity, input: Any, examples: int, seed: int | None, asynchronous: bool) -> None:  # fmt: skip
     package = hypothesis()
     seed = random.randrange(2**32) if seed is None else seed
     worst: list[tuple[list[Finding], _Session]] = []
@@ -59,8 +90,11 @@ def explore(parity: Parity, input: Any = None, *, examples: int = 50, seed: int 
         nonlocal until
         if time.monotonic() > until:
             return
-        session = _Session(parity, input, data)
-        found = session.run()
+        # A loop of its own, that leaves the one of the test framework alone.
+        made = asyncio.Runner(loop_factory=asyncio.new_event_loop) if asynchronous else None
+        with made or contextlib.nullcontext() as loop:
+            session = _Session(parity, input, data, loop)
+            found = session.run()
         # What is shrunk stays what it was: another rule's failure, though smaller, is not it.
         if found and (not worst or found[0].rule == worst[0][0][0].rule):
             worst.append((found, session))
@@ -89,14 +123,14 @@ def explore(parity: Parity, input: Any = None, *, examples: int = 50, seed: int 
 
 
 class _Session:
-    """One session: its answers drawn by Hypothesis, or all of them valid ones."""
+    """One session: its answers drawn by Hypothesis, or all of them valid ones. `loop`: where it is awaited, if it is."""
 
-    def __init__(self, parity: Parity, input: Any, data: Any) -> None:
+    def __init__(self, parity: Parity, input: Any, data: Any, loop: asyncio.Runner | None) -> None:
         self.target: Target = parity.target
         self.parity = type(parity)(
             self.target, InMemorySaver(), guard=parity.guard, variant=parity.variant
         )
-        self.input, self.data = input, data
+        self.input, self.data, self.loop = input, data, loop
         self.found: list[Finding] = []
         self.lines: list[list[Any]] = []
         """The answers of each leg."""
@@ -136,8 +170,20 @@ class _Session:
         self.mark = 0
         parity, fresh = self.parity, thread_id is None
         name = thread_id or f"explored-{len(parity.runs)}"
-        leg: Leg = Leg(parity, input, lambda value: self._answer(leg, value), name, None, fresh)
-        parity._drive(leg)
+
+        def make() -> Leg:
+            leg: Leg = Leg(parity, input, lambda value: self._answer(leg, value), name, None, fresh)
+            return leg
+
+        async def awaited_leg() -> Leg:
+            leg = make()
+            await parity._adrive(leg)
+            return leg
+
+        if self.loop is None:
+            parity._drive(leg := make())
+        else:
+            leg = self.loop.run(awaited_leg())
         self._broken(leg)
         if leg.run.ended == "done" and self.last is not None:
             self._accepted("the session went on to its end")
@@ -235,8 +281,11 @@ class _Session:
         old = [q.id for q in leg.run.questions if q.id not in waiting and q.id]
         for id_ in dict.fromkeys([*old, UNKNOWN]):
             with contextlib.suppress(Exception):
-                for _ in self.target.resume(leg.app, config, {id_: self.good}):
-                    pass
+                updates: Any = self.target.resume(leg.app, config, {id_: self.good})
+                if self.loop is None:
+                    collections.deque(updates, 0)
+                else:
+                    self.loop.run(exhaust(updates))
             after = leg.graph.get_state(config)
             if after.config != before.config or after.values != before.values:
                 what = "an unknown id" if id_ == UNKNOWN else "the id of an answered question"
@@ -247,7 +296,12 @@ class _Session:
     def code(self, seed: int) -> str:
         """What does it again, to be pasted into a test."""
         replies = [reply for line in self.lines for reply in line]
-        legs = ["    run = parity.resume(run)"] * (len(self.lines) - 1)
+        run, resume = (
+            ("parity.run", "parity.resume")
+            if self.loop is None
+            else ("await parity.arun", "await parity.aresume")
+        )
+        legs = [f"    run = {resume}(run)"] * (len(self.lines) - 1)
         ids = [f'    # then an answer by the id "{id_}"' for id_ in self.by_id]
         text = repr(replies).replace(repr("x" * 100_000), '"x" * 100_000')
         return "\n".join(
@@ -255,7 +309,7 @@ class _Session:
                 f"It does so again with parity.explore(..., seed={seed}), or with:",
                 f"replies = iter({text})",
                 "with mock_user_input(lambda question: next(replies, None)):",
-                f"    run = parity.run({self.input!r})",
+                f"    run = {run}({self.input!r})",
                 *legs,
                 *ids,
             ]

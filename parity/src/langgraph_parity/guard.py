@@ -84,7 +84,9 @@ class Guard:
             self._wrap(GraphInterrupt, "__init__", functools.partial(_watch_interrupt, self))
             self._wrap(Effects, "record", functools.partial(_watch_effect, self))
             self._wrap(mock._patch, "__enter__", functools.partial(_watch_mock, self))
+            self._wrap(mock._patch_dict, "_patch_dict", functools.partial(_watch_mock_dict, self))
             self._wrap(pytest.MonkeyPatch, "setattr", functools.partial(_watch_setattr, self))
+            self._wrap(pytest.MonkeyPatch, "setitem", functools.partial(_watch_setitem, self))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -182,6 +184,32 @@ def _watch_mock(guard: Guard, original: Any) -> Any:
         return original(self)
 
     return watched
+
+
+def _watch_mock_dict(guard: Guard, original: Any) -> Any:
+    def watched(self: Any) -> Any:
+        names = self.in_dict
+        names = pkgutil.resolve_name(names) if isinstance(names, str) else names
+        for name in self.values:
+            _note_item(guard, names, name, sys._getframe(1))
+        return original(self)
+
+    return watched
+
+
+def _watch_setitem(guard: Guard, original: Any) -> Any:
+    def watched(self: Any, dic: Any, name: Any, value: Any) -> Any:
+        _note_item(guard, dic, name, sys._getframe(1))
+        return original(self, dic, name, value)
+
+    return watched
+
+
+def _note_item(guard: Guard, names: Any, name: Any, frame: FrameType) -> None:
+    """An item of a mapping is a replaced name where the mapping holds the names of a module."""
+    module = sys.modules.get(str(names.get("__name__"))) if isinstance(names, dict) else None
+    if module is not None and vars(module) is names:
+        _note_replaced(guard, module, name, frame)
 
 
 def _watch_setattr(guard: Guard, original: Any) -> Any:

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.types import StateSnapshot
 
 from langgraph_parity.kept import from_json, to_json
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.runs import Run
-from langgraph_parity.stored import path_of, stored_paths, tuples_of, with_answers
+from langgraph_parity.stored import (
+    astored_paths,
+    atuples_of,
+    path_of,
+    stored_paths,
+    tuples_of,
+    with_answers,
+)
 from langgraph_parity.writes import TASKS, node_of
 
 if TYPE_CHECKING:
     from langgraph_parity.running import Parity
 
-__all__ = ["History", "Kept", "Task", "keep", "read", "record"]
+__all__ = ["History", "Kept", "Task", "arecord", "keep", "read", "record"]
 
 KIND, FORMAT = "langgraph-parity history", 1
 CONTROL = {"__error__", "__scheduled__", "__interrupt__", "__resume__", "__error_source_node__"}
@@ -101,19 +109,58 @@ class History:
 
 
 def record(parity: Parity, run_or_thread: Run | str, path: str | Path) -> Path:
-    """Keep a thread's history in a file, from the saver of `parity` (a synchronous one)."""
-    thread_id = run_or_thread if isinstance(run_or_thread, str) else run_or_thread.thread_id
-    graph = parity.graph
-    seen = [w for w in parity.saver.written if w.thread_id == thread_id]
-    paths = {w.task_id: w.path for w in seen}
-    tuples = with_answers(tuples_of(parity.saver, thread_id), seen)
-    paths |= stored_paths(parity.saver.inner, thread_id)
-    for one in tuples:
-        if any(task_id not in paths for task_id, _, _ in one.pending_writes or ()) and not (
-            one.config["configurable"].get("checkpoint_ns")
-        ):
-            paths |= {task.id: path_of(task.path) for task in graph.get_state(one.config).tasks}
-    return keep(tuples, path, paths, name=parity.target.name, channels=set(graph.channels))
+    """Keep a thread's history in a file, from the saver of `parity`.
+
+    Raises:
+        ParityUsageError: there is no such thread, or the saver is an asynchronous one.
+    """
+    made = _Recording(parity, run_or_thread)
+    made.take(tuples_of(parity.saver, made.thread_id))
+    made.paths |= stored_paths(parity.saver.inner, made.thread_id)
+    for one in made.untold():
+        made.told(parity.graph.get_state(one.config))
+    return made.keep(path)
+
+
+async def arecord(parity: Parity, run_or_thread: Run | str, path: str | Path) -> Path:
+    """`record` for savers that are asynchronous."""
+    made = _Recording(parity, run_or_thread)
+    made.take(await atuples_of(parity.saver, made.thread_id))
+    made.paths |= await astored_paths(parity.saver.inner, made.thread_id)
+    for one in made.untold():
+        made.told(await parity.graph.aget_state(one.config))
+    return made.keep(path)
+
+
+class _Recording:
+    """What is known of a thread that is recorded."""
+
+    def __init__(self, parity: Parity, run: Run | str) -> None:
+        self._parity = parity
+        self.thread_id = run if isinstance(run, str) else run.thread_id
+        self._seen = [w for w in parity.saver.written if w.thread_id == self.thread_id]
+        self.paths = {w.task_id: w.path for w in self._seen}
+        self._tuples: list[CheckpointTuple] = []
+
+    def take(self, tuples: list[CheckpointTuple]) -> None:
+        """These are its checkpoints."""
+        self._tuples = with_answers(tuples, self._seen)
+
+    def untold(self) -> Iterator[CheckpointTuple]:
+        """Checkpoints of the root graph with writes of tasks whose paths are not known."""
+        for one in self._tuples:
+            ids = {task_id for task_id, _, _ in one.pending_writes or ()}
+            if ids - self.paths.keys() and not one.config["configurable"].get("checkpoint_ns"):
+                yield one
+
+    def told(self, snapshot: StateSnapshot) -> None:
+        """A state tells the paths of its tasks."""
+        self.paths |= {task.id: path_of(task.path) for task in snapshot.tasks}
+
+    def keep(self, path: str | Path) -> Path:
+        """Write it."""
+        graph, name = self._parity.graph, self._parity.target.name
+        return keep(self._tuples, path, self.paths, name=name, channels=set(graph.channels))
 
 
 def keep(

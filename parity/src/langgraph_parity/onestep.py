@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -11,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphBubbleUp
 
-from langgraph_parity.coordinator import astream_graph, stream_graph
+from langgraph_parity.coordinator import Graph, astream_graph, stream_graph
 from langgraph_parity.history import History, Kept, Task
 from langgraph_parity.rules import ParityUsageError
 from langgraph_parity.saver import Died, WatchedSaver
@@ -19,7 +20,7 @@ from langgraph_parity.stored import path_of
 from langgraph_parity.target import Target
 from langgraph_parity.writes import NULL_TASK, Writes
 
-__all__ = ["OneStep", "asks"]
+__all__ = ["OneStep", "asks", "awaited", "exhaust"]
 
 __tracebackhide__ = True
 
@@ -105,11 +106,11 @@ class OneStep:
         }
         entry, app = self.target.entry, self.app
         if entry is stream_graph or entry is astream_graph:
-            entry, app = (astream_graph if _asynchronous(self.graph) else stream_graph), self.graph
+            entry, app = (astream_graph if awaited(self.graph) else stream_graph), self.graph
         try:
             updates = entry(app, None, config, lambda question: None)
             if hasattr(updates, "__aiter__"):
-                asyncio.run(_exhaust(updates))
+                asyncio.run(exhaust(updates))
             else:
                 for _ in updates:
                     pass
@@ -126,15 +127,22 @@ class OneStep:
 
     @property
     def made(self) -> dict[str, Writes]:
-        """What the nodes of the superstep wrote, by their tasks' ids."""
+        """What the nodes of the superstep wrote, by their tasks' ids, as a store has it: with lists for tuples."""
         return {
-            w.task_id: w
+            w.task_id: replace(w, writes=tuple(map(self._as_stored, w.writes)))
             for w in self.saver.written[self._mark :]
             if w.namespace == self.kept.namespace
             and w.checkpoint_id == self.kept.id
             and not w.call
             and w.task_id != NULL_TASK
         }
+
+    def _as_stored(self, write: tuple[str, Any]) -> tuple[str, Any]:
+        channel, value = write
+        if channel == "__error__":  # told apart by its class
+            return write
+        serde = self.saver.serde
+        return channel, serde.loads_typed(serde.dumps_typed(value))
 
     def _load(self) -> None:
         """Put into the saver what was there before the superstep, and what must not happen again."""
@@ -186,14 +194,16 @@ def asks(task: Task) -> bool:
     return bool(task.of("__interrupt__"))
 
 
-def _asynchronous(graph: Any) -> bool:
-    """Has it a node that can only be awaited?"""
+def awaited(graph: Graph) -> bool:
+    """Has the graph, or one inside it, a node that can only be awaited?"""
     return any(
         getattr(node.bound, "func", True) is None and getattr(node.bound, "afunc", None)
-        for node in graph.nodes.values()
+        for one in (graph, *(inside for _, inside in graph.get_subgraphs(recurse=True)))
+        for node in getattr(one, "nodes", {}).values()  # a remote graph tells none
     )
 
 
-async def _exhaust(updates: Any) -> None:
+async def exhaust(updates: Any) -> None:
+    """Let it run to its end."""
     async for _ in updates:
         pass

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.constants import START
 
 from langgraph_parity.coordinator import Graph
 from langgraph_parity.differences import (
+    NOTHING,
     Difference,
     Volatile,
     asked,
@@ -140,7 +142,7 @@ class _Replay:
             where = self._where(kept, task)
             if new is not None and not died(new):
                 yield from self._compare(where, kept, task, new)
-            elif task.node == "__start__":
+            elif task.node == START:
                 continue  # the entry has a way of its own to begin
             elif run.blocked:  # what runs beside a call that was stopped is stopped too
                 for name in (name for path, name in run.blocked if task.path in path):
@@ -208,6 +210,8 @@ class _Replay:
                 yield Finding("P703", where, f"key {key} is not in the record")
                 continue
             was, now = one(old.get(key)), one(written.get(key))
+            if task.node == START and was is NOTHING and now is None:
+                continue  # a store does not tell which fields of an input object were left out
             if found := self._differences(task.node, key, was, now):
                 yield Finding("P702", where, told(found))
         yield from self._ways(where, graph, task, new)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import uuid
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,20 +13,21 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import StateSnapshot
 
 from langgraph_parity import coverage
 from langgraph_parity.checks import SessionChecks, StateChecks, validate_state_consistency
 from langgraph_parity.coordinator import Graph
-from langgraph_parity.explore import explore
+from langgraph_parity.explore import aexplore, explore
 from langgraph_parity.guard import Guard
-from langgraph_parity.history import record
+from langgraph_parity.history import arecord, record
 from langgraph_parity.leg import Leg
 from langgraph_parity.performing import Performer, aperform, perform
 from langgraph_parity.replay import replay
 from langgraph_parity.rules import Finding, ParityError
 from langgraph_parity.runs import Run
 from langgraph_parity.saver import Died, NeverEnds, WatchedSaver
-from langgraph_parity.stored import astanding, standing
+from langgraph_parity.stored import astanding, in_loop_of, standing
 from langgraph_parity.target import Target, checked
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ class Parity:
         """Who allocated most, for the findings about memory; told by the option `--parity-memray`."""
         self._app: Any = None
         self._found: list[Finding] = []
+        self._checked = 0
+        """How much was written when the threads driven without `run` were last checked."""
         coverage.made(self)
 
     @property
@@ -114,21 +118,39 @@ class Parity:
         return self._app
 
     def check_threads(self) -> None:
-        """Check what is left in the threads that were driven without `run` (synchronous savers only)."""
+        """Check what is left in the threads that were driven without `run`; a warning tells of those that cannot be read."""
+        if self.saver.synchronous:
+            for thread_id in self._by_hand():
+                self._check_thread(thread_id, standing(self.graph, _config(thread_id)))
+            self._checked = self.saver.mark()
+        elif threads := self._by_hand():
+            try:
+                in_loop_of(self.saver, self.acheck_threads())
+            except Exception as error:
+                warnings.warn(
+                    f"What is left in thread {', '.join(threads)} is not checked, for the checkpointer cannot be read "
+                    f"({type(error).__name__}: {error}). Where its event loop runs: await parity.acheck_threads().",
+                    stacklevel=2,
+                )
+
+    async def acheck_threads(self) -> None:
+        """`check_threads` for asynchronous checkpointers, where their event loop runs."""
+        for thread_id in self._by_hand():
+            self._check_thread(thread_id, await astanding(self.graph, _config(thread_id)))
+        self._checked = self.saver.mark()
+
+    def _by_hand(self) -> list[str]:
+        """Threads that were driven without `run`, since they were checked."""
         driven = {run.thread_id for run in self.runs}
-        if not self.graphs or not self.saver.synchronous:
-            return
-        for thread_id in dict.fromkeys(w.thread_id for w in self.saver.written):
-            if thread_id not in driven:
-                config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
-                snapshot = standing(self.graph, config)
-                checks = StateChecks(self.target, self.graph)
-                self.add(*checks.whole(f"thread {thread_id}", snapshot.values))
-                if not snapshot.interrupts and not snapshot.next:
-                    errors = [repr(task.error) for task in snapshot.tasks if task.error]
-                    self.add(
-                        *SessionChecks(self.target).ended(f"thread {thread_id}", snapshot, errors)
-                    )
+        written = self.saver.written[self._checked :] if self.graphs else []
+        return [id_ for id_ in dict.fromkeys(w.thread_id for w in written) if id_ not in driven]
+
+    def _check_thread(self, thread_id: str, snapshot: StateSnapshot) -> None:
+        checks = StateChecks(self.target, self.graph)
+        self.add(*checks.whole(f"thread {thread_id}", snapshot.values))
+        if not snapshot.interrupts and not snapshot.next:
+            errors = [repr(task.error) for task in snapshot.tasks if task.error]
+            self.add(*SessionChecks(self.target).ended(f"thread {thread_id}", snapshot, errors))
 
     def validate_state_consistency(self, snapshot: Any) -> dict[str, Any]:
         """Check a whole state: `{"is_valid": bool, "errors": [text, ...]}`."""
@@ -190,6 +212,10 @@ class Parity:
         """Keep the history of a thread in a file (see `langgraph_parity.history`)."""
         return record(self, run, path)
 
+    async def arecord(self, run: Run | str, path: str | Path) -> Path:
+        """`record` for asynchronous checkpointers."""
+        return await arecord(self, run, path)
+
     def replay(self, path: str | Path, *, volatile: Sequence[str] = ()) -> list[Finding]:
         """Run the target's code against a kept history; what has changed is returned, and among the findings."""
         found = replay(path, self.target, volatile=volatile, variant=self.variant)
@@ -199,6 +225,12 @@ class Parity:
     def explore(self, input: Any = None, examples: int = 50, seed: int | None = None) -> None:
         """Run sessions with human answers of every kind (see `langgraph_parity.explore`); needs Hypothesis."""
         explore(self, input, examples=examples, seed=seed)
+
+    async def aexplore(
+        self, input: Any = None, examples: int = 50, seed: int | None = None
+    ) -> None:
+        """`explore` from asynchronous code."""
+        await aexplore(self, input, examples=examples, seed=seed)
 
     def _drive(self, leg: Leg) -> Run:
         with leg:
@@ -248,6 +280,10 @@ def run(
     made = parity.run(input, answers=answers)
     parity.check()
     return made
+
+
+def _config(thread_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread_id}}
 
 
 def _thread(run: Run | str) -> str:

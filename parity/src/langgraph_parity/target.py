@@ -62,7 +62,7 @@ class Target:
 
     `input` None means: go on. `answer(question)` is where the human is; it returns None when nobody answers.
     """
-    resume: Callable[[Any, Any, Mapping[str, Any]], Iterator[Any]] | None = None
+    resume: Callable[..., Iterator[Any] | AsyncIterator[Any]] | None = None
     """`resume(app, config, {id: answer})` goes on with answers by the ids of their questions, where the application takes such."""
     begin: Callable[[Any, Any, str], Any] | None = None
     """`begin(app, input, thread_id)` creates a session, where that is apart from streaming; returns the thread's id."""

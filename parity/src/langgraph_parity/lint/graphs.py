@@ -11,9 +11,12 @@ from functools import cached_property
 from langgraph_parity.lint.source import Function, Source, dotted
 from langgraph_parity.lint.sources import Sources
 
-__all__ = ["DRIVES", "Graphs"]
+__all__ = ["DRIVES", "INVOKES", "Graphs"]
 
-DRIVES = {"stream", "astream", "invoke", "ainvoke", "astream_events", "stream_events"}
+INVOKES = {"invoke", "ainvoke", "batch", "abatch"}
+"""Methods of a compiled graph that run it in one go."""
+
+DRIVES = {"stream", "astream", "astream_events", "stream_events"} | INVOKES
 """Methods of a compiled graph that run it."""
 
 BUILDERS = {"create_react_agent", "create_agent", "create_deep_agent"}
@@ -70,21 +73,37 @@ class Graphs:
             if name in self.makers or last in BUILDERS:
                 return True
             return False if STAND_IN.search(last) else None
-        name = dotted(node)
-        if not name or depth > 3:
+        if depth > 3:
             return None
-        found = [
-            self._made(source, value, depth + 1) for value in self.assigned(source, node, name)
-        ]
+        found = [self._made(of, value, depth + 1) for of, value in self.behind(source, node)]
         if True in found or False in found:
             return True in found
-        return True if self._is_fixture(source, node, name) else None
+        return True if self.fixture(source, node) & self.makers else None
 
-    def _is_fixture(self, source: Source, node: ast.AST, name: str) -> bool:
+    def behind(self, source: Source, node: ast.AST) -> list[tuple[Source, ast.AST]]:
+        """The values of a name or an attribute, each with its file: also of `module.x`, and of `Flow().x` by its class."""
+        if found := self.assigned(source, node, dotted(node)):
+            return [(source, value) for value in found]
+        module, _, last = self.sources.resolve(source, node).rpartition(".")
+        if other := self.sources.modules.get(module):
+            return [(other, value) for value in self.assigned_in(other, last)]
+        if isinstance(node, ast.Attribute):
+            for of, held in [(source, node.value), *self.behind(source, node.value)]:
+                name = self.sources.resolve(of, held.func) if isinstance(held, ast.Call) else ""
+                kind = self.sources.definitions.get(name)
+                where = self.sources.modules.get(name.rpartition(".")[0])
+                if isinstance(kind, ast.ClassDef) and where is not None:
+                    table = self._assigned.get(where) or self._assignments(where)
+                    return [(where, value) for value in table.get((kind, f"self.{node.attr}"), [])]
+        return []
+
+    def fixture(self, source: Source, node: ast.AST) -> set[str]:
+        """The functions, by dotted name, that a parameter of a test is a fixture of."""
+        name = dotted(node)
         for above in source.outer(node) if source.is_test else ():
             if isinstance(above, Function) and name in {arg.arg for arg in above.args.args}:
-                return any(maker.split(".")[-1] == name for maker in self.makers)
-        return False
+                return {maker for maker in self.makers if maker.split(".")[-1] == name}
+        return set()
 
     def assigned(self, source: Source, node: ast.AST, name: str) -> list[ast.AST]:
         """The values given to `name` in the scope nearest to `node`; those of `self.x` in its class."""
@@ -120,24 +139,12 @@ class Graphs:
 
     def driven(self, source: Source, node: ast.AST) -> str:
         """The method, if `node` is a call that runs a graph; else `""`."""
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in DRIVES
-            and self.is_graph(source, node.func.value)
-        ):
-            return node.func.attr
-        return ""
-
-    @cached_property
-    def driven_by_application(self) -> set[str]:
-        """How the application itself runs graphs, outside its nodes."""
-        return {
-            method
-            for source in self.sources.application
-            for node in source.nodes
-            if (method := self.driven(source, node)) and not self.in_node(source, node)
-        }
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            return ""
+        method, graph = node.func.attr, node.func.value
+        # Other things have batches, too.
+        sure = method not in ("batch", "abatch") or self._made(source, graph)
+        return method if method in DRIVES and sure and self.is_graph(source, graph) else ""
 
     # -- nodes and their questions ---------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from langgraph_parity.lint.graphs import Graphs
+from langgraph_parity.lint.graphs import INVOKES, Graphs
 from langgraph_parity.lint.mentions import mentions, spread
+from langgraph_parity.lint.origins import Origins
 from langgraph_parity.lint.patches import Patches
 from langgraph_parity.lint.source import Function, Source, Told, dotted
 
@@ -38,19 +39,21 @@ def in_tests(graphs: Graphs, seams: Sequence[str]) -> Iterator[Told]:
 class _Tests:
     def __init__(self, graphs: Graphs) -> None:
         self.graphs = graphs
+        self.origins = Origins(graphs)
         self.sources = graphs.sources
 
     # -- P901 ------------------------------------------------------------------------------------------
 
     def invoked(self, source: Source) -> Iterator[Told]:
-        if self.graphs.driven_by_application & {"invoke", "ainvoke"}:
-            return  # production does so, too
         for node in source.nodes:
             method = self.graphs.driven(source, node)
-            if method not in ("invoke", "ainvoke") or self.graphs.in_node(source, node):
+            if method not in INVOKES or self.graphs.in_node(source, node):
                 continue
             assert isinstance(node, ast.Call)
-            stream = method.replace("invoke", "stream")
+            assert isinstance(node.func, ast.Attribute)
+            if self.origins.invoked_by_application(source, node.func.value):
+                continue  # production does so, too
+            stream = "astream" if method.startswith("a") else "stream"
             yield (
                 "P901",
                 source,

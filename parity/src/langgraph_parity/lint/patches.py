@@ -22,7 +22,7 @@ OUTSIDE = re.compile(
 )
 """Names by which applications reach what is outside them: the human, the clock, model providers, the configuration."""
 
-_MONKEY = ("monkeypatch.setattr", "monkeypatch.delattr", "mp.setattr", "mp.delattr")
+_MONKEY = ("setattr", "monkeypatch.setattr", "monkeypatch.delattr", "mp.setattr", "mp.delattr")
 
 
 class Patches:
@@ -38,9 +38,12 @@ class Patches:
         self.seams = seams
 
     def found(self, source: Source) -> Iterator[Told]:
-        """The calls in a test file that replace something of the application's own."""
+        """The calls and assignments in a test file that replace something of the application's own."""
         for node in source.nodes:
-            if not isinstance(node, ast.Call) or not (target := self._target(source, node)):
+            target = self._target(source, node) if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Assign):
+                target = self._assigned(source, node)
+            if not target:
                 continue
             if self.sources.named or self._on_path(source, node, target):
                 yield (
@@ -71,6 +74,15 @@ class Patches:
             return ""
         return self._own(f"{self.sources.resolve(source, target)}.{second.value}")
 
+    def _assigned(self, source: Source, node: ast.Assign) -> str:
+        """The dotted name of a function or class of the application that an assignment replaces; else `""`."""
+        for target in node.targets:
+            if isinstance(target, ast.Attribute) and dotted(target).split(".")[0] in source.imports:
+                name = self.sources.resolve(source, target)
+                if name in self.sources.definitions and self._own(name):
+                    return name
+        return ""
+
     def _own(self, name: str) -> str:
         """`name` as it is defined, if that is in the application and no seam."""
         real = self.sources.follow(name)
@@ -85,7 +97,7 @@ class Patches:
             return ""  # a setting, or an object made at run time: nothing to be sure of
         return name
 
-    def _on_path(self, source: Source, call: ast.Call, target: str) -> bool:
+    def _on_path(self, source: Source, call: ast.AST, target: str) -> bool:
         """Whether a graph runs through what is replaced: it is where graphs are made, or the test runs one."""
         real = self.sources.follow(target)
         if not self.sources.is_internal(real):

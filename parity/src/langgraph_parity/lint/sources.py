@@ -31,9 +31,7 @@ class Sources(list[Source]):
         self.application = [source for source in self if not source.is_test]
         self.named = set(packages)
         self.packages = self.named or {
-            source.module.split(".")[0]
-            for source in self.application
-            if source.root.name == "src" or "." in source.module
+            source.module.split(".")[0] for source in self.application
         } | {"src"}
 
     @cached_property
