@@ -213,7 +213,10 @@ def node(update: Any) -> Any:
             {"outline": node({"notes": [{"text": "a", "weight": "1"}]})},
             TOPIC,
         ),
+        ("P201", "input: ", {}, {**TOPIC, "decision": 5}),
+        ("P201", "notes[0]['weight']", {}, {**TOPIC, "notes": [{"text": "a", "weight": "1"}]}),
         ("P202", "field notes", {}, {**TOPIC, "notes": []}),
+        ("P206", "input: ", {}, {**TOPIC, "topik": "x"}),
         ("P206", "vote", {"look_up": node({"vote": {"a": 1}})}, TOPIC),
     ],
 )
@@ -221,6 +224,16 @@ def test_p2_of_an_update(rule: str, said: str, nodes: Any, input: Any) -> None:
     (line,) = found(target(nodes), input)
     assert line.startswith(f"{rule} ")
     assert said in line
+
+
+def test_p206_a_field_that_the_input_schema_lacks_is_dropped_too() -> None:
+    def build(checkpointer: Any) -> Any:
+        graph = StateGraph(Plan, input_schema=toy.Topic).add_node("n", node({}))
+        return graph.add_edge(START, "n").compile(checkpointer=checkpointer)
+
+    (line,) = found(Target(name="narrow", build=build), {**TOPIC, "decision": "x"}, None)
+    assert line.startswith("P206 unknown-field  input: ")
+    assert "(decision)" in line
 
 
 @dataclasses.dataclass

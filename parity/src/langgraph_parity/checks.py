@@ -39,8 +39,9 @@ class StateChecks:
         """One update, with the committed values before and after its superstep, and what was written `beside` it."""
         changed = update if isinstance(update, Mapping) else {}
         old, new = _mapping(old), _mapping(new)
+        put_in = {name: value for w in beside if w.node == START for name, value in w.writes}
         for name in changed.keys() & new.keys():
-            value = self._tail(name, old.get(name), new[name])
+            value = self._tail(name, old.get(name, put_in.get(name)), new[name])
             if self.fields and (wrong := self.fields.wrong(name, value)):
                 yield Finding("P201", node, wrong)
             given = _bare(changed[name])
@@ -106,9 +107,14 @@ class StateChecks:
     def begun(self, made: list[Writes], given: Any) -> Iterator[Finding]:
         """What a session was begun with: `given`, as a state's own class or not."""
         filled = defaulted(given)  # LangGraph writes what the class fills in
-        for name, value in {w for m in made if m.node == START for w in _named(m.writes)}:
-            if name in self.kinds and value == "empty" and name not in filled:
-                yield Finding("P202", "input", f"field {name}")
+        for name, value in [pair for m in made if m.node == START for pair in m.writes]:
+            if _empty(value) and name in self.kinds:
+                if name not in filled:
+                    yield Finding("P202", "input", f"field {name}")
+            elif self.kinds.get(name) in ("messages", "any"):
+                continue  # these take other types than they hold
+            elif self.fields and (wrong := self.fields.wrong(name, _bare(value))):
+                yield Finding("P201", "input", wrong)
 
     def question(self, node: str, value: Any) -> Iterator[Finding]:
         """A question must reach whoever answers it."""
@@ -221,10 +227,8 @@ def _given(update: Any) -> list[Any]:
     return [update, *update] if isinstance(update, list | tuple) else [update]
 
 
-def _named(writes: tuple[tuple[str, Any], ...]) -> Iterator[tuple[str, str]]:
-    for name, value in writes:
-        empty = isinstance(value, list | dict | set | tuple | str) and not value
-        yield name, "empty" if empty else ""
+def _empty(value: Any) -> bool:
+    return isinstance(value, list | dict | set | tuple | str) and not value
 
 
 def _equal(one: Mapping[str, Any], other: Mapping[str, Any], name: str) -> bool:

@@ -151,7 +151,9 @@ def _watch_call(guard: Guard, method: str, original: Any) -> Any:
         saved = bool(self.checkpointer or settings.get("__pregel_checkpointer"))
         durability = kwargs.get("durability") or settings.get("__pregel_durability") or "async"
         guard.calls.append(_Call(self, method, places, codes, saved, durability))
-        config = merge_configs(config, {"callbacks": [Returned(guard.returned, self)]})
+        returned = Returned(guard.returned, self)
+        returned.begun(input)
+        config = merge_configs(config, {"callbacks": [returned]})
         return original(self, input, config, **kwargs)
 
     return watched

@@ -1,4 +1,4 @@
-"""What nodes return, before LangGraph drops what it does not know."""
+"""What a graph is given and nodes return, before LangGraph drops what it does not know."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ class Returned(BaseCallbackHandler):
     def __init__(self, wrong: dict[tuple[int, str, str, str], Any], graph: Any) -> None:
         self._wrong, self._graph = wrong, graph
         self._nodes: dict[Any, tuple[Any, str]] = {}
+
+    def begun(self, given: Any) -> None:
+        """The graph is called with this input."""
+        builder = builder_of(self._graph)
+        if builder is not None and isinstance(given, Mapping):
+            for key in given.keys() - builder.schemas[builder.input_schema].keys():
+                self._note("P206", "input", str(key))
 
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: Any, tags: Any = None, metadata: Any = None, **kwargs: Any) -> None:  # fmt: skip
         """A node begins, or something inside one, which is left alone."""

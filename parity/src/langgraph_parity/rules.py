@@ -30,7 +30,7 @@ P202 | reducer-initialised    | a field with a reducer is initialised with an em
 P203 | not-grown              | a field that only grows has shrunk or was rewritten | Return only what is new and let the reducer add it; never change the state in place
 P204 | projection             | the application's own copy of the state differs from the checkpoint | Fold each update into the copy by the schema's own reducers, or load it from the checkpoint
 P205 | invariant              | an invariant of the application does not hold | Find the node whose update broke it: it is named at the beginning of this line
-P206 | unknown-field          | a node returns a field the state does not have, and LangGraph drops it silently | Declare the field in the state's schema, or correct its name
+P206 | unknown-field          | a node returns, or the input holds, a field the state does not have, and LangGraph drops it silently | Declare the field in the state's schema, or correct its name
 P207 | not-plain              | a value does not survive strict msgpack: it comes back as something else | Keep plain data in the state, or name the type in the state's schema
 P301 | interrupt-swallowed    | a node's interrupt never reached the entry point, and nobody was asked | Let GraphBubbleUp pass: put `except GraphBubbleUp: raise` before `except Exception`
 P302 | stale-answer           | an answer to a question that was not waiting was accepted | Compare the answer's id with get_state(config).interrupts before resuming
