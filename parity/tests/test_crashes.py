@@ -273,6 +273,26 @@ def test_questions_of_the_same_payload_side_by_side_are_different_ones() -> None
     assert grid.ok, str(grid)
 
 
+def test_a_node_of_a_subgraph_that_asks_twice_swallows_nothing_but_may_mistake_an_answer() -> None:
+    def ask(state: Any) -> Any:
+        return {"done": [interrupt({"type": "colour"}), interrupt({"type": "size"})]}
+
+    def build(checkpointer: Any) -> Any:
+        inner = StateGraph(Fanned).add_node("ask", ask).add_edge(START, "ask").compile()
+        graph = StateGraph(Fanned).add_node("inside", inner).add_edge(START, "inside")
+        return graph.compile(checkpointer=checkpointer)
+
+    parity = Parity(Target(name="nested", build=build))
+    grid = parity.crash_grid({"topic": "x"}, answers={"colour": "red", "size": "big"})
+    assert [finding.rule for finding in parity.findings] == []
+    # LangGraph itself: the answer and the next question are stored below, the root still has the first question.
+    assert {(f.rule, f.detail) for f in grid.findings} == {("P501", "done[1]: 'big' became 'red'")}
+    assert {c.write for c in grid.cells if c.findings} == {
+        "inside ▸ ask: question, answer",
+        "inside: question",
+    }
+
+
 def test_a_session_whose_id_the_application_makes_is_found_again() -> None:
     numbers = itertools.count()
 

@@ -62,6 +62,7 @@ class Leg:
     def __enter__(self) -> Leg:
         self._stack = ExitStack()
         self._stack.enter_context(self.parity.guard)
+        self.parity.guard.asking.clear()  # a process that died did not get to store its question
         active.append(self.target)
         self._stack.callback(active.remove, self.target)
         # One checkpoint for the input, and one for a session's beginning.
