@@ -200,7 +200,9 @@ def test_p901_does_not_fire_where_it_cannot_be_told_which_graph_production_invok
         "def test_it(mocker):\n    mocker.patch('app.nodes.agenda_approval_node')",
         "def test_it(monkeypatch, flow):\n    monkeypatch.setattr(flow, 'stream', lambda c: [])",
         "def test_it(mocker, flow):\n    mocker.patch('app.tally.tally')\n    list(flow.stream(config))",
-        "from app import nodes\ndef test_it():\n    nodes.summary_node = lambda state: {}",
+        "from app import nodes\ndef test_it():\n    old = nodes.summary_node\n"
+        "    nodes.summary_node = lambda state: {}\n    try:\n        run()\n"
+        "    finally:\n        nodes.summary_node = old",
         "from app.graph import Flow\ndef test_it():\n    Flow.stream = Flow.other = None",
         "from app import nodes\ndef test_it():\n    setattr(nodes, 'summary_node', None)",
     ],

@@ -9,6 +9,8 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from langgraph_parity.kept import short
+
 __all__ = ["differences", "plain", "unlike"]
 
 # Ids that were drawn, as messages have them: with the bits that tell a UUID from any other hexadecimal number.
@@ -91,9 +93,9 @@ def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
         for key in sorted(one.keys() | other.keys()):
             path = f"{where}.{key}" if where else str(key)
             if key not in other:
-                yield f"{path}: {_short(one[key])} is missing"
+                yield f"{path}: {short(one[key])} is missing"
             elif key not in one:
-                yield f"{path}: {_short(other[key])} was added"
+                yield f"{path}: {short(other[key])} was added"
             else:
                 yield from differences(one[key], other[key], path)
     elif isinstance(one, list) and isinstance(other, list) and len(one) != len(other):
@@ -104,9 +106,4 @@ def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
                 yield from differences(this, that, f"{where}[{index}]")
                 return
     elif one != other:
-        yield f"{where}: {_short(one)} became {_short(other)}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        yield f"{where}: {short(one)} became {short(other)}"

@@ -39,10 +39,17 @@ class Patches:
 
     def found(self, source: Source) -> Iterator[Told]:
         """The calls and assignments in a test file that replace something of the application's own."""
+        assigned: set[tuple[ast.AST | None, str]] = set()
         for node in source.nodes:
             target = self._target(source, node) if isinstance(node, ast.Call) else ""
-            if isinstance(node, ast.Assign):
-                target = self._assigned(source, node)
+            if isinstance(node, ast.Assign) and (target := self._assigned(source, node)):
+                place = (
+                    next((n for n in source.outer(node) if isinstance(n, Function)), None),
+                    target,
+                )
+                if place in assigned:
+                    continue  # most likely it is put back
+                assigned.add(place)
             if not target:
                 continue
             if self.sources.named or self._on_path(source, node, target):
