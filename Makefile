@@ -7,6 +7,10 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	--annotation-style=line --build-deps-for=editable
 
+# The sessions of the tests take every way, give every answer, and run every variant of the protocol.
+COVERED := --parity-report=.parity/coverage.html --parity-fail-under-edges=100 \
+	--parity-fail-under-answers=100 --parity-fail-under-variants=100
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check format docs figures lock clean
@@ -19,12 +23,14 @@ demo: $(VENV)/.run ## Hold a whole deliberation, scripted and offline; its repor
 		--provider offline --yes --reports-dir reports
 
 test: check ## Check format, style, types and layering, and run the tests with coverage
-	$(BIN)/pytest -n auto --cov
+	$(BIN)/pytest -n auto --cov $(COVERED)
+	cd parity && ../$(BIN)/pytest -n auto
 
 check: $(VENV)/.dev ## Check format, style, types and layering only
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	cd parity && ../$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## Put the code into the house format
@@ -64,8 +70,8 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
+$(VENV)/.dev: requirements/dev.txt pyproject.toml parity/pyproject.toml | $(BIN)/python
 	@echo "Installing Virtual Agora and the development tools into $(VENV)"
 	@$(PIP) install --require-hashes --no-deps -r requirements/dev.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable . --editable parity
 	@touch $(VENV)/.run $@

@@ -54,6 +54,13 @@ def standard_session() -> list[dict[str, Any]]:
     return [json.loads(run.stdout) for run in runs]
 
 
+def cost_of_checks() -> float:
+    """What langgraph-parity's checks add to a session, as a part of what the session takes without them."""
+    command = [sys.executable, "-m", "benchmarks.checked_session"]
+    ran = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return median(checked / bare - 1 for bare, checked in json.loads(ran.stdout))
+
+
 @dataclass(frozen=True)
 class Figure:
     """What was measured, as a number and as it is shown, and the most it may be."""
@@ -81,6 +88,7 @@ def figures() -> list[Figure]:
     span, ratio, sdks = median(spans), help_ratio(), len(imported_sdks())
     calls, characters = runs[0]["calls"], runs[0]["prompt_chars"]
     peak = max(run["peak_mb"] for run in runs)
+    checks = cost_of_checks()
     sequence = f"{runs[0]['depth']} calls in sequence × 50 ms"
     return [
         Figure("`virtual-agora --help` ÷ `python -c pass`", ratio, f"{ratio:.1f}", 10),
@@ -94,6 +102,7 @@ def figures() -> list[Figure]:
         Figure("standard session: calls", calls, str(calls), 90),
         Figure("standard session: prompt characters", characters, f"{characters:,}", 300_000),
         Figure("standard session: peak memory of the process, MB", peak, f"{peak:.0f}", 150),
+        Figure("langgraph-parity's checks ÷ the session they check", checks, f"{checks:.2f}", 1),
     ]
 
 

@@ -15,6 +15,8 @@ from tempfile import TemporaryDirectory
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
+from langgraph_parity.covered import Covered
+from langgraph_parity.declared import shape_of
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -29,12 +31,12 @@ from virtual_agora.flow.graph_v13 import NODES, VirtualAgoraV13Flow
 from virtual_agora.main import parser
 from virtual_agora.prompts import PROMPTS
 from virtual_agora.providers.vendors import VENDORS
+from virtual_agora.testing import QUESTIONS, TARGET
 
-__all__ = ["COVERAGE", "PAGES", "coverage_page"]
+__all__ = ["PAGES", "REFERENCE"]
 
 DOCS = Path(__file__).parent
 REFERENCE = DOCS / "reference"
-COVERAGE = REFERENCE / "coverage.md"
 NOTE = "<!-- Made by `make docs` from the program; edit the program instead. -->\n"
 
 
@@ -88,16 +90,8 @@ def protocol() -> str:
 
 def questions() -> str:
     """Every question a session can ask."""
-    made: list[hitl.Question] = [
-        hitl.theme_request(),
-        hitl.agenda_approval(["…"], {}, rejections_left=3),
-        hitl.user_turn("…", 1, "start_of_round"),
-        hitl.periodic_stop("…", 3, {}),
-        hitl.topic_continuation("…", [], {}),
-        hitl.provider_failure([], may_exclude=True, step="…"),
-    ]
     parts = [f"{NOTE}# Questions\n", cleandoc(hitl.__doc__ or "") + "\n"]
-    for question in made:
+    for question in QUESTIONS:
         facts = [key for key in question if key not in ("type", "message", "options", "default")]
         parts += [
             f"## `{question['type']}`\n",
@@ -148,12 +142,27 @@ def prompts() -> str:
     return "\n".join(parts)
 
 
-def coverage_page(table: str) -> str:
-    """The page around the table that `tests/production/scenarios.py` makes."""
-    return (
-        f"{NOTE}# Coverage of the protocol\n\nThe sessions in `tests/production/scenarios.py`, held through the "
-        f"coordinator with real checkpoints, between them take:\n\n{table}\n"
-    )
+def coverage() -> str:
+    """What the production suite has to go through."""
+    covered = Covered()
+    covered.declare(TARGET, shape_of(VirtualAgoraV13Flow(offline_panel()).graph))
+    kinds = {
+        "nodes": "Steps",
+        "edges": "Ways between steps",
+        "answers": "Answers to questions",
+        "variants": "Variants",
+    }
+    parts = [
+        f"{NOTE}# Coverage of the protocol\n",
+        "`make test` fails while one of these is not gone through by the sessions in `tests/production/`, held through the "
+        "coordinator with real checkpoints, or while a way is taken that is not here. How often each was taken is in "
+        "`.parity/coverage.html`, which it writes.\n",
+        *(f"- {title}: {covered.share(kind)[1]}" for kind, title in kinds.items()),
+    ]
+    for kind, title in kinds.items():
+        cells = (" → ".join(cell) for cell in sorted(covered.possible(kind)))
+        parts += [f"\n## {title}\n", *(f"- {cell.replace('__', '')}" for cell in cells)]
+    return "\n".join([*parts, ""])
 
 
 PAGES = {
@@ -163,8 +172,9 @@ PAGES = {
     "questions.md": questions,
     "errors.md": failures,
     "prompts.md": prompts,
+    "coverage.md": coverage,
 }
-"""The pages of `docs/reference` that are quick to make."""
+"""The pages of `docs/reference`."""
 
 
 def _help(command: argparse.ArgumentParser) -> str:
@@ -228,14 +238,11 @@ def picture(path: Path) -> None:
 
 def main() -> None:
     """Write every page."""
-    from tests.production.scenarios import hold_all, table
-
     os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = "0.06"  # long enough to be caught in the middle
     picture(DOCS / "pictures" / "session.svg")
     os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = "0"
     for name, make in PAGES.items():
         (REFERENCE / name).write_text(make(), encoding="utf-8")
-    COVERAGE.write_text(coverage_page("\n".join(table(hold_all()))), encoding="utf-8")
 
 
 if __name__ == "__main__":

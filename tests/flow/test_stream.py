@@ -23,6 +23,7 @@ from virtual_agora.events import CallFinished, StepFinished, Token
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import default_answer
+from virtual_agora.state.validator import validate_state_consistency
 
 TOPICS = ("What does it cost?",)
 
@@ -246,7 +247,9 @@ def test_a_thread_nobody_created_begins_with_the_theme(make_flow):
     flow = make_flow()
     question = pause(flow, "new")
     assert question.value["type"] == "theme_request"
-    assert flow.state_manager.state["session_id"] == "new"
+    state = flow.state_manager.get_snapshot()
+    assert validate_state_consistency(state)["is_valid"]
+    assert state["session_id"] == "new"
 
 
 def test_events_tell_what_happened_in_order(make_flow):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
+from functools import partial
 from unittest.mock import Mock, patch
 
+import langgraph_parity
 import psutil
 import pytest
 from langgraph.types import Interrupt
@@ -19,41 +20,32 @@ from tests.conftest import TestClock, offline_config
 import virtual_agora.providers
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
-from virtual_agora.hitl import check_answer, default_answer
+from virtual_agora.hitl import default_answer
 from virtual_agora.state import validator as state_validator
 from virtual_agora.state.schema import VirtualAgoraState
 
 config_dict = {"configurable": {"thread_id": "test_session"}}
 
 
+mock_user_input = partial(
+    langgraph_parity.mock_user_input, patch="virtual_agora.flow.nodes_v13.interrupt"
+)
+
+
+@pytest.mark.parity_allow("P103", reason="the sections' own code streams the flow and the graph")
 class _Blocks:
     """The test class that the blocks' `self` belongs to."""
 
     @pytest.fixture(autouse=True)
-    def _reports(self, tmp_path):
-        self._reports_dir = tmp_path / "reports"
+    def _application(self, parity):
+        self._parity = parity
 
     def create_test_flow(self):
-        flow = VirtualAgoraV13Flow(
-            offline_config(), clock=TestClock(), reports_dir=self._reports_dir
-        )
+        flow = self._parity.rebuild()
         flow.create_session(
             main_topic="Test Topic", user_defines_topics=False, session_id="test_session"
         )
         return flow
-
-
-@contextmanager
-def mock_user_input(action):
-    """Answer every gate: with `action` where it is possible, else with the gate's default."""
-
-    def answer(question):
-        return check_answer(
-            question, action if action in question["options"] else question["default"]
-        )
-
-    with patch("virtual_agora.flow.nodes_v13.interrupt", side_effect=answer):
-        yield
 
 
 class TestProductionExecutionAnalysis(_Blocks):
@@ -225,7 +217,9 @@ class TestConfigurationPatterns(_Blocks):
         flow = VirtualAgoraV13Flow(offline_config(), clock=TestClock())
         session_id = flow.create_session(main_topic="Test Topic", user_defines_topics=False)
         config_dict = {"configurable": {"thread_id": session_id}}
-        assert flow.compiled_graph.get_state(config_dict).values["main_topic"] == "Test Topic"
+        values = flow.compiled_graph.get_state(config_dict).values
+        assert values["main_topic"] == "Test Topic"
+        assert state_validator.validate_state_consistency(values)["is_valid"]
 
     def test_graph_compilation_pattern(self):
         """“Graph Compilation Pattern”."""

@@ -16,6 +16,7 @@ from collections import Counter
 
 import pytest
 import yaml
+from tests.production.panels import without_times
 from tests.support.wire import Wire
 
 from virtual_agora.state.checkpoints import DATABASE
@@ -161,7 +162,7 @@ def test_killed_again_and_again_it_still_ends_as_if_nothing_had_happened(folder,
     for path in sorted((reports / "session_whole").rglob("*.md")):
         twin = reports / "session_s" / path.relative_to(reports / "session_whole")
         expected = path.read_text().replace("session_whole", "session_s").replace("`whole`", "`s`")
-        assert _without_times(twin.read_text()) == _without_times(expected)
+        assert without_times(twin.read_text()) == without_times(expected)
 
 
 def test_one_interrupt_ends_a_long_wait_for_another_attempt(folder, wire):
@@ -205,10 +206,3 @@ def test_a_session_killed_before_its_first_call_can_be_resumed(folder, wire):
         check=True,
     )
     assert json.loads(listed.stdout)["session_id"] == "s"
-
-
-def _without_times(text):
-    """A report without the one thing that may differ: when."""
-    import re
-
-    return re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?\S*", "TIME", text)

@@ -238,7 +238,8 @@ class VirtualAgoraV13Flow:
                 f"Session “{session_id}” was begun with another configuration.",
                 hint="Make the flow with the configuration that is in the session's state.",
             )
-        done = snapshot.values.get("status") == "complete"
+        # Killed before its last checkpoint, a session has its last step still to be committed.
+        done = snapshot.values.get("status") == "complete" and not snapshot.tasks
         graph_input = _graph_input(self._waiting(snapshot, config), resume)
         if done:
             return
