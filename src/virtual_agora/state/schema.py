@@ -8,7 +8,7 @@ again, so that the cost of a step does not grow with the session. A field's redu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from langgraph.channels.delta import DeltaChannel
 from pydantic import Field
@@ -30,6 +30,7 @@ __all__ = [
     "Tally",
     "TopicSummary",
     "Usage",
+    "Verdicts",
     "VirtualAgoraState",
     "Vote",
     "add_usage",
@@ -138,11 +139,22 @@ class Ballot(TypedDict):
     reason: str
 
 
+class Verdicts(TypedDict):
+    """What each voting rule, by name, would put first on the same ballots; several options: it leaves them tied.
+
+    They `agree` if all put the same first, ties included.
+    """
+
+    first: dict[str, list[str]]
+    agree: bool
+
+
 class Tally(TypedDict):
     """How the ballots on the agenda were counted. `order` has the best group first; a group of more than one is a tie.
 
     `scores` are those of `rule`, higher is better. `tie_broken_by` is empty, `moderator`, or `seed` where the
-    moderator could not be asked.
+    moderator could not be asked. `verdicts` are those of all rules; there are none without ballots, and in
+    sessions of releases that had none.
     """
 
     rule: str
@@ -151,6 +163,7 @@ class Tally(TypedDict):
     ballots: Count
     abstained: Count
     tie_broken_by: Literal["", "moderator", "seed"]
+    verdicts: NotRequired[Verdicts]
 
 
 class Poll(TypedDict, total=False):
