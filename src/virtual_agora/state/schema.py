@@ -30,6 +30,7 @@ __all__ = [
     "Tally",
     "TopicSummary",
     "Usage",
+    "Verdict",
     "Verdicts",
     "VirtualAgoraState",
     "Vote",
@@ -139,13 +140,17 @@ class Ballot(TypedDict):
     reason: str
 
 
+class Verdict(TypedDict):
+    """What these voting rules put first on the same ballots; several options: they leave them tied."""
+
+    first: list[str]
+    rules: list[str]
+
+
 class Verdicts(TypedDict):
-    """What each voting rule, by name, would put first on the same ballots; several options: it leaves them tied.
+    """What all voting rules make of the same ballots, each rule once. They `agree` if there is but one verdict."""
 
-    They `agree` if all put the same first, ties included.
-    """
-
-    first: dict[str, list[str]]
+    verdicts: list[Verdict]
     agree: bool
 
 
@@ -153,8 +158,8 @@ class Tally(TypedDict):
     """How the ballots on the agenda were counted. `order` has the best group first; a group of more than one is a tie.
 
     `scores` are those of `rule`, higher is better. `tie_broken_by` is empty, `moderator`, or `seed` where the
-    moderator could not be asked. `verdicts` are those of all rules; there are none without ballots, and in
-    sessions of releases that had none.
+    moderator could not be asked. `all_rules` is missing without ballots, and in sessions of releases that
+    counted by one rule.
     """
 
     rule: str
@@ -163,7 +168,7 @@ class Tally(TypedDict):
     ballots: Count
     abstained: Count
     tie_broken_by: Literal["", "moderator", "seed"]
-    verdicts: NotRequired[Verdicts]
+    all_rules: NotRequired[Verdicts]
 
 
 class Poll(TypedDict, total=False):

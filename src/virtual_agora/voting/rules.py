@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from virtual_agora.state.schema import Verdicts
+from virtual_agora.state.schema import Verdict, Verdicts
 from virtual_agora.voting.ballots import Ranking
 from virtual_agora.voting.pairwise import copeland, schulze
 from virtual_agora.voting.positional import borda, plurality
@@ -38,5 +38,8 @@ def winners(scores: Mapping[str, float]) -> list[str]:
 
 def verdicts(options: Sequence[str], rankings: Sequence[Ranking]) -> Verdicts:
     """What each rule puts first on the same ballots. They agree if all name the same options, ties included."""
-    first = {name: winners(rule(options, rankings)) for name, rule in RULES.items()}
-    return Verdicts(first=first, agree=all(named == first["borda"] for named in first.values()))
+    rules_by_first: dict[tuple[str, ...], list[str]] = {}
+    for name, rule in RULES.items():
+        rules_by_first.setdefault(tuple(winners(rule(options, rankings))), []).append(name)
+    said = [Verdict(first=list(first), rules=names) for first, names in rules_by_first.items()]
+    return Verdicts(verdicts=said, agree=len(said) == 1)
