@@ -152,7 +152,7 @@ def test_what_other_rules_would_have_put_first_is_said(state: VirtualAgoraState)
     }
     files = final_report(state)
     said = (
-        f"Other rules put first: “{FIRST}” (ranked pairs, schulze); "
+        f"Other rules put first: “{FIRST}” (ranked pairs, schulze, like borda); "
         f"“{SECOND}” and “A \\[bold\\](x) one”, tied (plurality). **The rules disagree.**"
     )
     assert said in files["index.md"]
@@ -164,7 +164,10 @@ def test_what_other_rules_would_have_put_first_is_said(state: VirtualAgoraState)
     }
     index = final_report(state)["index.md"]
     assert "counted by the rule “ranked pairs”" in index
-    assert "Other rules put first: 4 topics, tied (borda). All rules agree on that." in index
+    assert (
+        "Other rules put first: 4 topics, tied (borda, like ranked pairs). All rules agree on that."
+        in index
+    )
 
 
 def test_topics_of_the_user_had_no_ballot(state: VirtualAgoraState) -> None:

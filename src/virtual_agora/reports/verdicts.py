@@ -23,10 +23,12 @@ def other_rules(tally: Mapping[str, Any]) -> list[str]:
     counted = tally.get("all_rules")
     if not counted:
         return []
+    chosen = tally["rule"]
     said = [
-        f"{_titles(verdict['first'])} ({', '.join(others)})"
+        f"{_titles(verdict['first'])} ({', '.join(others)}"
+        f"{f', like {rule_name(chosen)}' if chosen in verdict['rules'] else ''})"
         for verdict in counted["verdicts"]
-        if (others := [rule_name(rule) for rule in verdict["rules"] if rule != tally["rule"]])
+        if (others := [rule_name(rule) for rule in verdict["rules"] if rule != chosen])
     ]
     agree = "All rules agree on that." if counted["agree"] else "**The rules disagree.**"
     return [f"Other rules put first: {'; '.join(said)}. {agree}"]
