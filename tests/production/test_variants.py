@@ -3,6 +3,7 @@
 import pytest
 
 from virtual_agora.testing import VARIANTS
+from virtual_agora.voting.rules import RULES
 
 
 @pytest.mark.parametrize("parity_saver", ["memory", "sqlite"], indirect=True)
@@ -19,6 +20,11 @@ def test_a_session_under_these_rules(parity, variant):
     assert run.values.get("tally", {}).get("rule", "") == (
         rules["voting_rule"] if by_assembly else ""
     )
+    if by_assembly:
+        tally = run.values["tally"]
+        first = {r: v["first"] for v in tally["all_rules"]["verdicts"] for r in v["rules"]}
+        assert set(first) == set(RULES)
+        assert sorted(first[rules["voting_rule"]]) == sorted(tally["order"][0])
     moments = {q.value["moment"] for q in run.questions if q.type == "user_turn"}
     assert moments == {rules["participation"]} - {"disabled"}
     assert parity.resume(run).updates == []

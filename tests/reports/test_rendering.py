@@ -141,6 +141,35 @@ def test_abstentions_and_a_tie_broken_by_lot_are_said(state: VirtualAgoraState) 
     assert "3 ballots counted by the rule “borda”, 1 abstention; a tie was broken by lot." in index
 
 
+def test_what_other_rules_would_have_put_first_is_said(state: VirtualAgoraState) -> None:
+    assert "Other rules" not in "".join(final_report(state).values())  # of an earlier release
+    state["tally"]["all_rules"] = {
+        "verdicts": [
+            {"first": [FIRST], "rules": ["borda", "ranked_pairs", "schulze"]},
+            {"first": [SECOND, "A [bold](x) one"], "rules": ["plurality"]},
+        ],
+        "agree": False,
+    }
+    files = final_report(state)
+    said = (
+        f"Other rules put first: “{FIRST}” (ranked pairs, schulze, like borda); "
+        f"“{SECOND}” and “A \\[bold\\](x) one”, tied (plurality). **The rules disagree.**"
+    )
+    assert said in files["index.md"]
+    assert said in files["transcript.md"]
+    state["tally"] |= {"rule": "ranked_pairs"}
+    state["tally"]["all_rules"] = {
+        "verdicts": [{"first": [*"abcd"], "rules": ["borda", "ranked_pairs"]}],
+        "agree": True,
+    }
+    index = final_report(state)["index.md"]
+    assert "counted by the rule “ranked pairs”" in index
+    assert (
+        "Other rules put first: 4 topics, tied (borda, like ranked pairs). All rules agree on that."
+        in index
+    )
+
+
 def test_topics_of_the_user_had_no_ballot(state: VirtualAgoraState) -> None:
     state["tally"] = {}
     state["user_defines_topics"] = True

@@ -1,11 +1,19 @@
-"""The rules against examples whose results are in the literature, and against each other's definitions."""
+"""The rules against examples whose results are in the literature, thresholds, ties, and ballots that are none."""
+
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from virtual_agora.config.models import SessionConfig
 from virtual_agora.voting.ballots import needed, shuffled
-from virtual_agora.voting.rules import RULES, borda, copeland, plurality
+from virtual_agora.voting.pairwise import copeland, schulze
+from virtual_agora.voting.points import approval, cumulative, quadratic
+from virtual_agora.voting.positional import borda, plurality
+from virtual_agora.voting.ranked_pairs import ranked_pairs
+from virtual_agora.voting.rules import RULES, verdicts, winners
+from virtual_agora.voting.runoff import instant_runoff
 from virtual_agora.voting.tally import order_with, tally
 
 # Tennessee choosing its capital: the standard example of rules disagreeing.
@@ -42,6 +50,113 @@ def test_copeland_on_tennessee_elects_the_condorcet_winner():
         "Chattanooga": 2,
         "Knoxville": 1,
     }
+
+
+def test_instant_runoff_on_tennessee():
+    scores = instant_runoff(CITIES, TENNESSEE)
+    assert sorted(CITIES, key=lambda city: -scores[city]) == [
+        "Knoxville",
+        "Memphis",
+        "Nashville",
+        "Chattanooga",
+    ]
+
+
+# The example by which the Schulze method is commonly explained: 45 voters, and the ranking E > A > C > B > D.
+SCHULZE = (
+    ["acbed"] * 5
+    + ["adecb"] * 5
+    + ["bedac"] * 8
+    + ["cabed"] * 3
+    + ["caebd"] * 7
+    + ["cbade"] * 2
+    + ["dceba"] * 7
+    + ["ebadc"] * 8
+)
+
+
+def test_schulze_on_the_usual_example():
+    assert schulze("abcde", SCHULZE) == {"e": 4, "a": 3, "c": 2, "b": 1, "d": 0}
+
+
+def test_ranked_pairs_leaves_out_the_weakest_majority_of_a_circle():
+    circle = ["abc"] * 4 + ["bca"] * 3 + ["cab"] * 2  # a > b by 3, b > c by 5, c > a by 1
+    assert ranked_pairs("abc", circle) == {"a": 2, "b": 1, "c": 0}
+
+
+def test_a_circle_of_equal_majorities_is_a_tie():
+    circle = ["abc", "bca", "cab"]
+    for rule in RULES.values():
+        assert winners(rule("abc", circle)) == ["a", "b", "c"]
+    assert verdicts("abc", circle)["agree"]
+
+
+def test_the_rules_disagree_on_tennessee():
+    said = verdicts(CITIES, TENNESSEE)
+    assert said == {
+        "verdicts": [
+            {"first": ["Nashville"], "rules": ["borda", "copeland", "ranked_pairs", "schulze"]},
+            {"first": ["Knoxville"], "rules": ["instant_runoff"]},
+            {"first": ["Memphis"], "rules": ["plurality"]},
+        ],
+        "agree": False,
+    }
+
+
+def test_the_configuration_offers_the_rules_there_are():
+    assert set(get_args(SessionConfig.model_fields["voting_rule"].annotation)) == set(RULES)
+
+
+def test_approval_is_not_in_a_ranking():
+    """Voters who rank alike and draw the line elsewhere elect another."""
+    assert winners(approval("abc", ["a", "b", "b"])) == ["b"]
+    assert winners(approval("abc", ["a", "ab", "c"])) == ["a"]
+
+
+def test_points_and_votes_are_added_up():
+    assert cumulative("abc", [{"a": 5}, {"b": 3, "c": 2}], points=5) == {"a": 5, "b": 3, "c": 2}
+    assert quadratic("abc", [{"a": 3}, {"a": -2, "b": 2}], credits=9) == {"a": 1, "b": 2, "c": 0}
+
+
+@pytest.mark.parametrize(
+    ("rule", "ballot", "more", "said"),
+    [
+        (approval, {"d"}, {}, "no such options: d"),
+        (cumulative, {"a": 6}, {"points": 5}, "not at most 5 points"),
+        (cumulative, {"a": 4, "b": -1}, {"points": 5}, "not at most 5 points"),
+        (quadratic, {"a": 3, "b": -1}, {"credits": 9}, "cost more than 9 credits"),
+    ],
+)
+def test_a_ballot_that_breaks_the_rules_is_refused(rule, ballot, more, said):
+    with pytest.raises(ValueError, match=said):
+        rule("abc", [ballot], **more)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("options", "ranking", "said"),
+    [
+        ("aab", "aab", "there twice"),
+        ("abc", "ab", "not a ranking"),
+        ("abc", "abb", "not a ranking"),
+    ],
+)
+def test_a_ranking_that_is_none_is_refused(rule, options, ranking, said):
+    with pytest.raises(ValueError, match=said):
+        RULES[rule](options, [ranking])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_nothing_to_decide_is_decided(rule):
+    assert RULES[rule]("", []) == {}
+    assert winners(RULES[rule]("a", ["a", "a"])) == ["a"]
+    assert winners(RULES[rule]("ab", [])) == ["a", "b"]
+
+
+def test_five_hundred_options_are_counted():
+    options = [str(number) for number in range(500)]
+    ballots = [shuffled(options, voter) for voter in range(3)]
+    assert all(verdict["first"] for verdict in verdicts(options, ballots)["verdicts"])
 
 
 @pytest.mark.parametrize("rule", RULES)

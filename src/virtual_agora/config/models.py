@@ -100,7 +100,9 @@ class SessionConfig(_Strict):
     """Whether and when the user may speak in a round."""
     conclude: Literal["majority", "two_thirds", "unanimous"] = "majority"
     """How many must say yes to conclude a topic or the session."""
-    voting_rule: Literal["borda", "copeland", "plurality"] = "borda"
+    voting_rule: Literal[
+        "borda", "copeland", "instant_runoff", "plurality", "ranked_pairs", "schulze"
+    ] = "borda"
     """How the ballots on the agenda are counted."""
     agenda_rejections: int = Field(default=3, ge=0, le=MAX_TIMES)
     """How often the user may reject a proposed agenda."""

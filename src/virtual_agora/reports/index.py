@@ -20,6 +20,7 @@ from virtual_agora.reports.facts import (
 )
 from virtual_agora.reports.facts import topics as taken_up
 from virtual_agora.reports.markdown import block, inline, table
+from virtual_agora.reports.verdicts import other_rules, rule_name
 from virtual_agora.reports.words import beginning, join, money, notice_lines, short, stamp, theme
 from virtual_agora.state.schema import Usage
 
@@ -136,13 +137,14 @@ def _agenda(state: State) -> list[str]:
     ]
     others = [t for t in [*taken_up(state), *state.get("agenda", [])] if t not in proposed]
     rows += [["–", inline(title), "–", _what_became_of(state, title)] for title in others]
-    said = f"{amount(tally['ballots'], 'ballot')} counted by the rule “{inline(tally['rule'])}”"
+    said = f"{amount(tally['ballots'], 'ballot')} counted by the rule “{rule_name(tally['rule'])}”"
     if tally["abstained"]:
         said += f", {amount(tally['abstained'], 'abstention')}"
     if tally["tie_broken_by"]:
         who = "the moderator" if tally["tie_broken_by"] == "moderator" else "lot"
         said += f"; a tie was broken by {who}"
-    return [*parts, f"{said}.", table(["Place", "Topic", "Score", "What became of it"], rows)]
+    shown = table(["Place", "Topic", "Score", "What became of it"], rows)
+    return [*parts, f"{said}.", shown, *other_rules(tally)]
 
 
 def _score(scores: Mapping[str, float], title: str) -> str:

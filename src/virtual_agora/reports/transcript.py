@@ -19,6 +19,7 @@ from virtual_agora.reports.facts import (
     topics,
 )
 from virtual_agora.reports.markdown import block, inline, table
+from virtual_agora.reports.verdicts import other_rules
 from virtual_agora.reports.words import join, notice_lines, stamp, theme
 from virtual_agora.state.schema import Message, Notice, Vote
 
@@ -125,7 +126,11 @@ def _outcome(state: State, votes: Sequence[Vote], options: Sequence[str]) -> lis
     if votes != last_poll(state, "agenda") or sorted(proposed) != options:
         return []
     order = [f"{number}. {inline(title)}" for number, title in enumerate(proposed, start=1)]
-    return ["The agenda that was proposed to the user:", "\n".join(order)]
+    return [
+        "The agenda that was proposed to the user:",
+        "\n".join(order),
+        *other_rules(state.get("tally", {})),
+    ]
 
 
 def _votes(

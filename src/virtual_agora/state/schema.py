@@ -8,7 +8,7 @@ again, so that the cost of a step does not grow with the session. A field's redu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from langgraph.channels.delta import DeltaChannel
 from pydantic import Field
@@ -30,6 +30,8 @@ __all__ = [
     "Tally",
     "TopicSummary",
     "Usage",
+    "Verdict",
+    "Verdicts",
     "VirtualAgoraState",
     "Vote",
     "add_usage",
@@ -138,11 +140,26 @@ class Ballot(TypedDict):
     reason: str
 
 
+class Verdict(TypedDict):
+    """What these voting rules put first on the same ballots; several options: they leave them tied."""
+
+    first: list[str]
+    rules: list[str]
+
+
+class Verdicts(TypedDict):
+    """What all voting rules make of the same ballots, each rule once. They `agree` if there is but one verdict."""
+
+    verdicts: list[Verdict]
+    agree: bool
+
+
 class Tally(TypedDict):
     """How the ballots on the agenda were counted. `order` has the best group first; a group of more than one is a tie.
 
     `scores` are those of `rule`, higher is better. `tie_broken_by` is empty, `moderator`, or `seed` where the
-    moderator could not be asked.
+    moderator could not be asked. `all_rules` is missing without ballots, and in sessions of releases that
+    counted by one rule.
     """
 
     rule: str
@@ -151,6 +168,7 @@ class Tally(TypedDict):
     ballots: Count
     abstained: Count
     tie_broken_by: Literal["", "moderator", "seed"]
+    all_rules: NotRequired[Verdicts]
 
 
 class Poll(TypedDict, total=False):

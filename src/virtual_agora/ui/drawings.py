@@ -79,7 +79,10 @@ def tally(result: Mapping[str, Any], proposed: Sequence[str] = ()) -> Renderable
             bar,
             Text("new" if score is None else f"{score:g}"),
         )
-    facts = [f"{one_line(str(result['rule']))} count", count(result["ballots"], "ballot")]
+    facts = [
+        f"{one_line(str(result['rule']).replace('_', ' '))} count",
+        count(result["ballots"], "ballot"),
+    ]
     if result.get("abstained"):
         facts.append(f"{result['abstained']} abstained")
     if result.get("tie_broken_by"):

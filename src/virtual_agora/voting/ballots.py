@@ -1,4 +1,4 @@
-"""The ballot box: what voters are shown, and what a yes/no poll needs."""
+"""The ballot box: what voters are shown, what a ballot is, and what a yes/no poll needs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-__all__ = ["needed", "shuffled"]
+__all__ = ["Ranking", "needed", "numbered", "shuffled"]
 
 T = TypeVar("T")
+
+Ranking = Sequence[str]
+"""One voter's options, best first, each once."""
 
 
 def shuffled(options: Sequence[T], *seed: object) -> list[T]:
@@ -18,10 +21,33 @@ def shuffled(options: Sequence[T], *seed: object) -> list[T]:
     return order
 
 
+def numbered(options: Sequence[str], rankings: Sequence[Ranking]) -> list[list[int]]:
+    """The rankings with each option as its place in `options`.
+
+    Raises ValueError where an option is there twice, or a ranking does not name every option once.
+    """
+    number = {option: at for at, option in enumerate(options)}
+    if len(number) != len(options):
+        raise ValueError("an option is there twice")
+    for ranking in rankings:
+        if len(ranking) != len(number) or set(ranking) != number.keys():
+            raise ValueError(f"not a ranking of all {len(number)} options: {list(ranking)}")
+    return [[number[option] for option in ranking] for ranking in rankings]
+
+
 def needed(threshold: str, voters: int) -> int:
     """How many of `voters` must say yes. Abstentions count as not saying yes.
 
-    `majority` is ⌊N/2⌋ + 1, `two_thirds` ⌈2N/3⌉, `unanimous` N; never fewer than one.
+    - `majority`: ⌊N/2⌋ + 1, more than half. Between two options majority is the only rule that treats voters
+      alike and options alike, and that more support can only help (May, “A set of independent necessary and
+      sufficient conditions for simple majority decision”, 1952). May counts those who vote and leaves a draw a
+      draw; here all members count, and a draw is a no.
+    - `two_thirds`: ⌈2N/3⌉, the qualified majority of parliamentary procedure (Robert's Rules of Order, 1876):
+      what stands is favoured, so that a bare majority cannot close a debate over the rest.
+    - `unanimous`: N. Anybody can prevent a yes (Buchanan and Tullock, “The Calculus of Consent”, 1962, after
+      Wicksell, 1896).
+
+    Never fewer than one. Raises ValueError for another threshold.
     """
     match threshold:
         case "majority":

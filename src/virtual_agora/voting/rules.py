@@ -1,39 +1,45 @@
-"""Voting rules: from complete rankings to scores, higher is better. Ties stay ties."""
+"""The rules that count complete rankings, by name, and what each makes of the same ballots.
+
+A rule gives every option a score, higher is better; what scores the same is tied, and the winners are all that
+score highest. How a tie is broken is no rule's affair.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["RULES", "Ranking", "borda", "copeland", "plurality"]
+from virtual_agora.state.schema import Verdict, Verdicts
+from virtual_agora.voting.ballots import Ranking
+from virtual_agora.voting.pairwise import copeland, schulze
+from virtual_agora.voting.positional import borda, plurality
+from virtual_agora.voting.ranked_pairs import ranked_pairs
+from virtual_agora.voting.runoff import instant_runoff
 
-Ranking = Sequence[str]
-"""One voter's options, best first, each once."""
+__all__ = ["RULES", "Rule", "verdicts", "winners"]
 
+Rule = Callable[[Sequence[str], Sequence[Ranking]], dict[str, float]]
 
-def borda(options: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, float]:
-    """Points by position: of m options the first gets m − 1, the last 0 (Borda 1781)."""
-    last = len(options) - 1
-    return {option: float(sum(last - r.index(option) for r in rankings)) for option in options}
-
-
-def plurality(options: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, float]:
-    """The number of voters who rank the option first."""
-    return {option: float(sum(r[0] == option for r in rankings)) for option in options}
-
-
-def copeland(options: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, float]:
-    """Pairwise majorities won, half a point for a draw (Copeland 1951; ½ as in Saari & Merlin 1996)."""
-
-    def duel(one: str, other: str) -> float:
-        ahead = sum(r.index(one) < r.index(other) for r in rankings)
-        return 1.0 if 2 * ahead > len(rankings) else 0.5 if 2 * ahead == len(rankings) else 0.0
-
-    return {one: sum(duel(one, other) for other in options if other != one) for one in options}
-
-
-RULES: Mapping[str, Callable[[Sequence[str], Sequence[Ranking]], dict[str, float]]] = {
+RULES: Mapping[str, Rule] = {
     "borda": borda,
     "copeland": copeland,
+    "instant_runoff": instant_runoff,
     "plurality": plurality,
+    "ranked_pairs": ranked_pairs,
+    "schulze": schulze,
 }
 """The rules by the name that the configuration gives them."""
+
+
+def winners(scores: Mapping[str, float]) -> list[str]:
+    """All options with the highest score; more than one: a tie."""
+    best = max(scores.values(), default=0.0)
+    return [option for option, score in scores.items() if score == best]
+
+
+def verdicts(options: Sequence[str], rankings: Sequence[Ranking]) -> Verdicts:
+    """What each rule puts first on the same ballots. They agree if all name the same options, ties included."""
+    rules_by_first: dict[tuple[str, ...], list[str]] = {}
+    for name, rule in RULES.items():
+        rules_by_first.setdefault(tuple(winners(rule(options, rankings))), []).append(name)
+    said = [Verdict(first=list(first), rules=names) for first, names in rules_by_first.items()]
+    return Verdicts(verdicts=said, agree=len(said) == 1)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from virtual_agora.state.schema import Tally
-from virtual_agora.voting.rules import RULES, Ranking
+from virtual_agora.voting.ballots import Ranking
+from virtual_agora.voting.rules import RULES
 
 __all__ = ["order_with", "tally"]
 

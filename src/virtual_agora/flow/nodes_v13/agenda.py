@@ -8,6 +8,7 @@ from virtual_agora import hitl
 from virtual_agora.flow.node import FlowNode, State, Update, decision
 from virtual_agora.state.schema import Ballot, Proposal, Vote
 from virtual_agora.voting.ballots import shuffled
+from virtual_agora.voting.rules import verdicts
 from virtual_agora.voting.tally import order_with, tally
 
 __all__ = ["AgendaNodes", "last_closed", "next_ballot", "standing"]
@@ -101,7 +102,7 @@ class AgendaNodes(FlowNode):
         return asking.update(ballots=ballots, vote_history=votes)
 
     def synthesize_agenda_node(self, state: State) -> Update:
-        """The ballots are counted; the moderator only breaks a tie."""
+        """The ballots are counted, by every rule for the record; the moderator only breaks a tie of the chosen one."""
         asking = self.asking(state)
         titles = [candidate["title"] for candidate in state["candidates"]]
         rankings = [ballot["ranking"] for ballot in state["ballots"] if ballot["ranking"]]
@@ -111,6 +112,8 @@ class AgendaNodes(FlowNode):
             rankings,
             abstained=len(state["ballots"]) - len(rankings),
         )
+        if rankings:
+            count["all_rules"] = verdicts(titles, rankings)
         tied = [title for group in count["order"] if len(group) > 1 for title in group]
         order: Sequence[str] = shuffled(tied, self.seed, "tie")
         if len(tied) > 1:
