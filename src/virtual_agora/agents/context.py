@@ -79,9 +79,14 @@ def closed_topics(state: Mapping[str, Any], *, except_for: str = "") -> str:
 
 
 def statements(messages: Iterable[Message], *, tag: str = "statement") -> list[str]:
-    """What was said, verbatim and unattributed; the user's own words are marked as theirs."""
+    """What was said, verbatim and unattributed, by its id; the user's own words are marked as theirs."""
     return [
-        fence(tag, message["content"], **({"from": "user"} if message["kind"] == "user" else {}))
+        fence(
+            tag,
+            message["content"],
+            id=message["id"],
+            **({"from": "user"} if message["kind"] == "user" else {}),
+        )
         for message in messages
     ]
 

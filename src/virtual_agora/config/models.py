@@ -104,6 +104,16 @@ class SessionConfig(_Strict):
         "borda", "copeland", "instant_runoff", "plurality", "ranked_pairs", "schulze"
     ] = "borda"
     """How the ballots on the agenda are counted."""
+    attribution: Literal["hidden", "shown"] = "hidden"
+    """Whether the participants learn who said what; names sway more than they should."""
+    dissenter: bool = False
+    """Whether in each round one participant, another each time, argues against the prevailing view."""
+    positions: Literal["off", "before_and_after", "every_round"] = "before_and_after"
+    """When the participants note in secret where they stand on a topic, and how sure they are."""
+    control: bool = False
+    """Whether each also says where it would stand after thinking alone, so that persuasion can be told from reflection."""
+    single_model: bool = False
+    """Whether one model without a persona is asked about each topic too, to compare the assembly with."""
     agenda_rejections: int = Field(default=3, ge=0, le=MAX_TIMES)
     """How often the user may reject a proposed agenda."""
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)

@@ -20,10 +20,12 @@ __all__ = [
     "Ballot",
     "ContextDocument",
     "Message",
+    "Moment",
     "Notice",
     "NoticeKind",
     "PhaseRecord",
     "Poll",
+    "Position",
     "Proposal",
     "Report",
     "RoundSummary",
@@ -47,7 +49,10 @@ SNAPSHOT_EVERY = 1000
 
 Count = Annotated[int, Field(ge=0)]
 Phase = Annotated[int, Field(ge=0, le=5)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+Stance = Annotated[int, Field(ge=-3, le=3)]
 Cause = Literal["vote", "user", "max_rounds"]
+Moment = Literal["before", "round", "after", "control", "single_model"]
 NoticeKind = Literal[
     "skipped", "excluded", "repaired", "abstained", "replaced", "warning", "dropped", "user"
 ]
@@ -203,6 +208,7 @@ class Message(TypedDict):
     `kind` is `statement`, `final_words` or `user`; `speaker` is the name, `agent` the id (`user` for the human).
     `role` is the agent's, or `convener` for the human. It cannot be `user`: LangGraph turns a dict with the role
     of a chat message in a `DeltaChannel` into a message object, and the state is to stay plain data.
+    `dissenter` is there, and true, when the speaker had been told to argue against the prevailing view.
     """
 
     id: str
@@ -213,6 +219,30 @@ class Message(TypedDict):
     topic: str
     round: Count
     content: str
+    at: str
+    dissenter: NotRequired[bool]
+
+
+class Position(TypedDict):
+    """Where somebody stands on a topic, said in secret and without having heard the others' positions.
+
+    `moment` is `before` the first round, in a `round`, `after` the last one, or `control`: after the last one, by
+    somebody who was shown nothing of the discussion. `single_model` is the answer of one model without a persona
+    instead of an assembly's; its `agent` is the moderator's id. `round` counts the rounds held until then.
+    `stance` is from −3 (firmly against what the topic puts forward) to 3 (firmly for it); None: the topic puts
+    forward nothing that one could be for or against. `confidence` is in percent. `moved_by` lists the ids of the
+    messages that changed or shaped the position; only positions of the moments `round` and `after` have any.
+    """
+
+    agent: str
+    topic: str
+    moment: Moment
+    round: Count
+    stance: Stance | None
+    confidence: Percent
+    position: str
+    reasons: list[str]
+    moved_by: list[str]
     at: str
 
 
@@ -318,6 +348,7 @@ class VirtualAgoraState(TypedDict, total=False):
 
     # What only grows.
     messages: Annotated[list[Message], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+    positions: Annotated[list[Position], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
     round_summaries: Annotated[
         list[RoundSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]

@@ -1,0 +1,142 @@
+"""The measures of a session: how they are called and of what type they are. `docs/measures.md` defines each.
+
+None always means that there was nothing to measure, never zero.
+"""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+__all__ = [
+    "AgendaMeasures",
+    "Agreement",
+    "Influence",
+    "Measures",
+    "Minority",
+    "Participation",
+    "Shift",
+    "Sides",
+    "TopicMeasures",
+]
+
+
+class AgendaMeasures(TypedDict):
+    """The latest ballot on the agenda.
+
+    `winner_margin` is the share of ballots by which the winner beats the runner-up in the pairwise comparison,
+    `kendall_tau` the mean of Kendall's tau over all pairs of ballots (−1 to 1), `rule_agreement` the share of the
+    voting rules whose first place is that of the chosen rule.
+    """
+
+    winner_margin: float | None
+    kendall_tau: float | None
+    rule_agreement: float | None
+
+
+class Agreement(TypedDict):
+    """How far the participants agreed when `round` rounds had been held (0: before the first); each 0 to 1.
+
+    By their stances, by the words that they used in the round, and by the larger side of the poll.
+    """
+
+    round: int
+    stances: float | None
+    words: float | None
+    poll: float | None
+
+
+class Shift(TypedDict):
+    """Where one participant stood before and after, and would stand without the discussion.
+
+    Stances are from −3 to 3, confidence in percent; `rewording` is how far the words of the position changed, 0 to 1.
+    """
+
+    agent: str
+    before: int | None
+    after: int | None
+    control: int | None
+    confidence_before: int | None
+    confidence_after: int | None
+    rewording: float | None
+
+
+class Influence(TypedDict):
+    """`speaker` moved `agent`: the latter names `turns` of the former as what changed or shaped its position.
+
+    Both are ids; the user's is `user`.
+    """
+
+    speaker: str
+    agent: str
+    turns: list[str]
+
+
+class Sides(TypedDict):
+    """How many were for what the topic puts forward, against it, and undecided (stance 0 or none)."""
+
+    support: int
+    oppose: int
+    undecided: int
+
+
+class Participation(TypedDict):
+    """Who spoke how much, by the id of the speaker. `balance` is 1 if all wrote equally much, 0 if only one wrote."""
+
+    turns: dict[str, int]
+    words: dict[str, int]
+    balance: float | None
+
+
+class Minority(TypedDict):
+    """Those on the smaller side when the topic was closed, and what became of their turns.
+
+    `survival` is the share of their `turns` that the topic's report or the final report cites.
+    """
+
+    agents: list[str]
+    turns: list[str]
+    cited: list[str]
+    survival: float | None
+
+
+class TopicMeasures(TypedDict):
+    """One topic. Shifts are means over the participants, in points of the scale from −3 to 3.
+
+    `net_shift` is `opinion_shift` less `control_shift`; `toward_majority` the share of those who moved that moved
+    toward the mean of the others' opening stances; `collapse` the round from which on disagreement was gone;
+    `diversity` the mean distance between the opening positions, 0 to 1; `drift` by round the share of a round's words that
+    has no relation to theme and topic, 0 to 1.
+    """
+
+    topic: str
+    agreement: list[Agreement]
+    collapse: int | None
+    shifts: list[Shift]
+    opinion_shift: float | None
+    control_shift: float | None
+    net_shift: float | None
+    toward_majority: float | None
+    influence: list[Influence]
+    diversity: float | None
+    drift: list[float | None]
+    participation: Participation
+    minority: Minority
+    vote_only: Sides | None
+    decided: Sides | None
+    single_model: int | None
+
+
+class Measures(TypedDict):
+    """A whole session.
+
+    `retained_turns` are the turns that any report cites, `tokens_per_retained_turn` all tokens of the session divided
+    by their number; `unsupported_claims` counts paragraphs and list items of reports that cite no turn there is.
+    """
+
+    agenda: AgendaMeasures
+    topics: list[TopicMeasures]
+    participation: Participation
+    retained_turns: list[str]
+    tokens_per_retained_turn: float | None
+    claims: int
+    unsupported_claims: int
