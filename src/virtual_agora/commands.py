@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from argparse import Namespace
@@ -23,7 +24,7 @@ from virtual_agora.config.documents import load_documents
 from virtual_agora.config.environment import load_env
 from virtual_agora.config.loader import load_config
 from virtual_agora.config.models import Config
-from virtual_agora.config.starter import write_starter
+from virtual_agora.config.starter import first_command, other_prompts, write_starter
 from virtual_agora.errors import (
     ConfigurationError,
     Exit,
@@ -147,8 +148,15 @@ def doctor(chosen: Namespace) -> int:
 def init(chosen: Namespace) -> int:
     """Write a configuration to begin with."""
     console = make_console()
-    for path in write_starter(chosen.folder, force=chosen.force):
+    written = write_starter(chosen.folder, template=chosen.template, force=chosen.force)
+    for path in written:
         console.print(f"Wrote {path}")
+    for path in other_prompts(chosen.folder, written):
+        console.print(f"{path} was there before, and counts as well.")
+    if chosen.template:
+        there = "" if chosen.folder == Path() else f"cd {shlex.quote(str(chosen.folder))} && "
+        console.print(f"{chosen.folder / 'README.md'} says what it is for. To begin:")
+        console.print(f"{there}{first_command(chosen.template)}", soft_wrap=True)
     console.print("Edit them, then check with: virtual-agora doctor --call")
     return Exit.DONE
 

@@ -88,6 +88,11 @@ def parser() -> argparse.ArgumentParser:
 
     init = commands.add_parser("init", help="write a configuration to begin with")
     init.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER")
+    init.add_argument(
+        "--template",
+        metavar="NAME",
+        help="a panel for a purpose: decision, policy, red-team, research or retrospective",
+    )
     init.add_argument("--force", action="store_true", help="replace files that are there")
 
     for using in (run, resume, sessions, show, fork, doctor):

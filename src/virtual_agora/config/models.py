@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     field_validator,
@@ -42,6 +43,11 @@ MAX_TOKENS = 10_000_000
 
 MAX_TIMEOUT = 86_400
 """Seconds: a day."""
+
+
+def _written_off(value: object) -> object:
+    """YAML reads the bare word `off` as false."""
+    return "off" if value is False else value
 
 
 class _Strict(BaseModel):
@@ -108,7 +114,9 @@ class SessionConfig(_Strict):
     """Whether the participants learn who said what; names sway more than they should."""
     dissenter: bool = False
     """Whether in each round one participant, another each time, argues against the prevailing view."""
-    positions: Literal["off", "before_and_after", "every_round"] = "before_and_after"
+    positions: Annotated[
+        Literal["off", "before_and_after", "every_round"], BeforeValidator(_written_off)
+    ] = "before_and_after"
     """When the participants note in secret where they stand on a topic, and how sure they are."""
     control: bool = False
     """Whether each also says where it would stand after thinking alone, so that persuasion can be told from reflection."""
