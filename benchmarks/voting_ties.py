@@ -23,7 +23,7 @@ def shares(size: int, voters: int) -> dict[str, float]:
         rng = random.Random(f"{size}/{voters}/{number}")
         said = verdicts(options, [rng.sample(options, size) for _ in range(voters)])
         found["agree"] += said["agree"]
-        for verdict in said["verdicts"]:
+        for verdict in [*said["verdicts"], *said.get("unsettled", [])]:
             if len(verdict["first"]) > 1:
                 found.update(verdict["rules"])
     return {name: found[name] / PROFILES for name in (*RULES, "agree")}

@@ -170,6 +170,28 @@ def test_what_other_rules_would_have_put_first_is_said(state: VirtualAgoraState)
     )
 
 
+def test_ties_that_a_rule_could_not_follow_are_said(state: VirtualAgoraState) -> None:
+    titles = [FIRST, SECOND, "A third", "A fourth"]
+    state["tally"]["all_rules"] = {
+        "verdicts": [{"first": [FIRST], "rules": ["borda", "schulze"]}],
+        "agree": False,
+        "unsettled": [{"first": titles, "rules": ["ranked_pairs"]}],
+    }
+    note = "> **Note.** The ballots hold too many ties to follow ranked pairs to the end: "
+    for page in ("index.md", "transcript.md"):
+        text = final_report(state)[page]
+        assert (
+            f"“{FIRST}” (schulze, like borda). So far as it can be told, the rules agree." in text
+        )
+        assert f"{note}what comes first is among 4 topics.\n" in text
+    state["tally"]["rule"] = "ranked_pairs"
+    state["tally"]["all_rules"]["unsettled"][0]["first"] = titles[:2]
+    index = final_report(state)["index.md"]
+    assert (
+        f"{note}what comes first is among “{FIRST}” and “{SECOND}”. They counted as tied." in index
+    )
+
+
 def test_topics_of_the_user_had_no_ballot(state: VirtualAgoraState) -> None:
     state["tally"] = {}
     state["user_defines_topics"] = True

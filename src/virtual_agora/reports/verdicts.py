@@ -19,7 +19,10 @@ def rule_name(rule: str) -> str:
 
 
 def other_rules(tally: Mapping[str, Any]) -> list[str]:
-    """A line on what the other rules put first, and whether all agree; none where that was not counted."""
+    """A line on what the other rules put first, and whether all agree; none where that was not counted.
+
+    Another where the ballots hold more ties than some rule, the chosen one perhaps, can follow.
+    """
     counted = tally.get("all_rules")
     if not counted:
         return []
@@ -30,12 +33,32 @@ def other_rules(tally: Mapping[str, Any]) -> list[str]:
         for verdict in counted["verdicts"]
         if (others := [rule_name(rule) for rule in verdict["rules"] if rule != chosen])
     ]
-    agree = "All rules agree on that." if counted["agree"] else "**The rules disagree.**"
-    return [f"Other rules put first: {'; '.join(said)}. {agree}"]
+    unsettled = counted.get("unsettled", [])
+    agree = (
+        "So far as it can be told, the rules agree." if unsettled else "All rules agree on that."
+    )
+    if len(counted["verdicts"]) > 1:
+        agree = "**The rules disagree.**"
+    return [
+        f"Other rules put first: {'; '.join(said)}. {agree}",
+        *(_unsettled(verdict, chosen) for verdict in unsettled),
+    ]
+
+
+def _unsettled(verdict: Mapping[str, Any], chosen: str) -> str:
+    rules = " and ".join(rule_name(rule) for rule in verdict["rules"])
+    counted = " They counted as tied." if chosen in verdict["rules"] else ""
+    return (
+        f"> **Note.** The ballots hold too many ties to follow {rules} to the end: "
+        f"what comes first is among {_named(verdict['first'])}.{counted}"
+    )
 
 
 def _titles(tied: Sequence[str]) -> str:
-    if len(tied) > MOST_TITLES:
-        return f"{len(tied)} topics, tied"
-    named = " and ".join(f"“{short(title, LONGEST_TITLE)}”" for title in tied)
-    return named if len(tied) == 1 else f"{named}, tied"
+    return _named(tied) if len(tied) == 1 else f"{_named(tied)}, tied"
+
+
+def _named(titles: Sequence[str]) -> str:
+    if len(titles) > MOST_TITLES:
+        return f"{len(titles)} topics"
+    return " and ".join(f"“{short(title, LONGEST_TITLE)}”" for title in titles)

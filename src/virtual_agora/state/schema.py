@@ -153,10 +153,15 @@ class Verdict(TypedDict):
 
 
 class Verdicts(TypedDict):
-    """What all voting rules make of the same ballots, each rule once. They `agree` if there is but one verdict."""
+    """What all voting rules make of the same ballots, each rule once. They `agree` if there is but one verdict.
+
+    A rule with too many ties on the way to follow them all is not among the `verdicts` but `unsettled`: what it puts
+    first is among the options named, of which there are several. Missing when every rule came to an end.
+    """
 
     verdicts: list[Verdict]
     agree: bool
+    unsettled: NotRequired[list[Verdict]]
 
 
 class Tally(TypedDict):

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from virtual_agora.ui.blocks import MEASURE, Heading, Palette, Prose, note
 from virtual_agora.ui.text import count, one_line
+from virtual_agora.ui.verdicts import first_by_all_rules
 
 __all__ = [
     "agenda",
@@ -88,8 +89,10 @@ def tally(result: Mapping[str, Any], proposed: Sequence[str] = ()) -> Renderable
     if result.get("tie_broken_by"):
         by = result["tie_broken_by"]
         facts.append(f"tie broken by {'lot' if by == 'seed' else f'the {one_line(by)}'}")
+    remarks = [", ".join(facts), first_by_all_rules(result, order)]
     return Group(
-        Constrain(Padding(rows, (0, 0, 0, 2), expand=False), MEASURE), note(", ".join(facts))
+        Constrain(Padding(rows, (0, 0, 0, 2), expand=False), MEASURE),
+        *(note(remark) for remark in remarks if remark),
     )
 
 

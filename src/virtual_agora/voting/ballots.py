@@ -6,12 +6,19 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-__all__ = ["Ranking", "needed", "numbered", "shuffled"]
+__all__ = ["Ranking", "Unsettled", "needed", "numbered", "shuffled"]
 
 T = TypeVar("T")
 
 Ranking = Sequence[str]
 """One voter's options, best first, each once."""
+
+
+class Unsettled(dict[str, float]):
+    """Scores of a rule with too many ties on the way to follow them all.
+
+    All winners are among the options that score highest, and maybe others. If that is one, it has won.
+    """
 
 
 def shuffled(options: Sequence[T], *seed: object) -> list[T]:
@@ -36,12 +43,15 @@ def numbered(options: Sequence[str], rankings: Sequence[Ranking]) -> list[list[i
 
 
 def needed(threshold: str, voters: int) -> int:
-    """How many of `voters` must say yes. Abstentions count as not saying yes.
+    """How many of `voters` must say yes. All who may vote count, so whoever abstains does not say yes.
+
+    That is a share of the entire membership, not of the votes cast, which is the usual basis elsewhere (Robert's
+    Rules of Order Newly Revised, 12th edition, 2020, section 44, has both).
 
     - `majority`: ⌊N/2⌋ + 1, more than half. Between two options majority is the only rule that treats voters
       alike and options alike, and that more support can only help (May, “A set of independent necessary and
       sufficient conditions for simple majority decision”, 1952). May counts those who vote and leaves a draw a
-      draw; here all members count, and a draw is a no.
+      draw; here a draw is a no.
     - `two_thirds`: ⌈2N/3⌉, the qualified majority of parliamentary procedure (Robert's Rules of Order, 1876):
       what stands is favoured, so that a bare majority cannot close a debate over the rest.
     - `unanimous`: N. Anybody can prevent a yes (Buchanan and Tullock, “The Calculus of Consent”, 1962, after

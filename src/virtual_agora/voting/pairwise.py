@@ -22,13 +22,17 @@ Relation = Sequence[int]
 def margins(options: Sequence[str], rankings: Sequence[Ranking]) -> list[list[int]]:
     """How many more voters prefer the option of the row to that of the column than the other way round."""
     size = len(options)
-    margin = [[0] * size for _ in range(size)]
+    prefer = [[0] * size for _ in range(size)]
     for order in numbered(options, rankings):
         for place, one in enumerate(order):
+            row = prefer[one]
             for other in order[place + 1 :]:
-                margin[one][other] += 1
-                margin[other][one] -= 1
-    return margin
+                row[other] += 1
+    against = zip(*prefer, strict=True)
+    return [
+        [ahead - behind for ahead, behind in zip(row, column, strict=True)]
+        for row, column in zip(prefer, against, strict=True)
+    ]
 
 
 def majorities(margin: Sequence[Sequence[int]]) -> Iterator[list[tuple[int, int]]]:

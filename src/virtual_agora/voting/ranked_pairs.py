@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from virtual_agora.voting.ballots import Ranking
+from virtual_agora.voting.ballots import Ranking, Unsettled
 from virtual_agora.voting.pairwise import heads_of, majorities, margins, reach
 
 __all__ = ["ranked_pairs"]
@@ -13,8 +13,8 @@ Pair = tuple[int, int]
 Locked = tuple[int, ...]
 """For each option those it is locked ahead of, over any number of steps."""
 
-LIMIT = 60_000
-"""The most ways to lock equal majorities that are followed at once, times options: 3,000 for 20 options."""
+LIMIT = 1_200_000
+"""The most ways to lock equal majorities that are followed at once, times options²: 3,000 for 20 options."""
 
 
 def ranked_pairs(options: Sequence[str], rankings: Sequence[Ranking]) -> dict[str, float]:
@@ -27,24 +27,29 @@ def ranked_pairs(options: Sequence[str], rankings: Sequence[Ranking]) -> dict[st
     neutrality for the ranked pairs method”, 2012); Zavist and Tideman (1989) let the ballot of a voter drawn by lot decide
     instead. Which options win in some order is NP-complete to say. Where there are too many ways
     (3,000 at once for 20 options), only the majorities count that every order locks in, which are those of the
-    rule Split Cycle (Holliday and Pacuit 2023): all winners are among those it then names, and maybe others.
+    rule Split Cycle (Holliday and Pacuit 2023): the scores are then `Unsettled`.
     """
-    size = len(options)
     margin = margins(options, rankings)
-    universes: set[Locked] = {(0,) * size}
+    universes: set[Locked] = {(0,) * len(options)}
     for equal in majorities(margin):
         universes = _locked(universes, equal)
         if not universes:
-            universes = {_always(margin)}
-            break
+            return Unsettled(_scores(options, {_always(margin)}))
+    return _scores(options, universes)
+
+
+def _scores(options: Sequence[str], universes: Iterable[Locked]) -> dict[str, float]:
+    """Each option as it stands in the universe that is best for it."""
     fewest = [min(heads) for heads in zip(*map(heads_of, universes), strict=True)]
-    return {option: float(size - 1 - n) for option, n in zip(options, fewest, strict=True)}
+    last = len(options) - 1
+    return {option: float(last - heads) for option, heads in zip(options, fewest, strict=True)}
 
 
 def _locked(universes: Iterable[Locked], equal: Sequence[Pair]) -> set[Locked]:
     """What comes of locking equal majorities in any order; empty when that takes more than LIMIT."""
     todo = list(universes)
     seen, done = set(todo), set()
+    most = LIMIT // max(1, len(todo[0])) ** 2
     while todo:
         locked = todo.pop()
         left = [
@@ -57,12 +62,14 @@ def _locked(universes: Iterable[Locked], equal: Sequence[Pair]) -> set[Locked]:
             continue
         together = _joined(locked, left)
         certain = [(one, other) for one, other in left if not together[other] >> one & 1]
+        if not certain and len(left) > most:
+            return set()
         following = (
             {_joined(locked, certain)} if certain else {_with(locked, *pair) for pair in left}
         )
         todo += following - seen
         seen |= following
-        if len(seen) * len(locked) > LIMIT:
+        if len(seen) > most:
             return set()
     return done
 

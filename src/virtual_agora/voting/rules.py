@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from virtual_agora.state.schema import Verdict, Verdicts
-from virtual_agora.voting.ballots import Ranking
+from virtual_agora.voting.ballots import Ranking, Unsettled
 from virtual_agora.voting.pairwise import copeland, schulze
 from virtual_agora.voting.positional import borda, plurality
 from virtual_agora.voting.ranked_pairs import ranked_pairs
@@ -38,8 +38,18 @@ def winners(scores: Mapping[str, float]) -> list[str]:
 
 def verdicts(options: Sequence[str], rankings: Sequence[Ranking]) -> Verdicts:
     """What each rule puts first on the same ballots. They agree if all name the same options, ties included."""
-    rules_by_first: dict[tuple[str, ...], list[str]] = {}
+    settled: dict[tuple[str, ...], list[str]] = {}
+    unsettled: dict[tuple[str, ...], list[str]] = {}
     for name, rule in RULES.items():
-        rules_by_first.setdefault(tuple(winners(rule(options, rankings))), []).append(name)
-    said = [Verdict(first=list(first), rules=names) for first, names in rules_by_first.items()]
-    return Verdicts(verdicts=said, agree=len(said) == 1)
+        scores = rule(options, rankings)
+        first = tuple(winners(scores))
+        open_ = isinstance(scores, Unsettled) and len(first) > 1
+        (unsettled if open_ else settled).setdefault(first, []).append(name)
+    said = Verdicts(verdicts=_verdicts(settled), agree=len(settled) == 1 and not unsettled)
+    if unsettled:
+        said["unsettled"] = _verdicts(unsettled)
+    return said
+
+
+def _verdicts(rules_by_first: Mapping[tuple[str, ...], list[str]]) -> list[Verdict]:
+    return [Verdict(first=list(first), rules=rules) for first, rules in rules_by_first.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from virtual_agora.voting.ballots import Ranking, numbered
+from virtual_agora.voting.ballots import Ranking, Unsettled, numbered
 
 __all__ = ["instant_runoff"]
 
@@ -24,7 +24,7 @@ def instant_runoff(options: Sequence[str], rankings: Sequence[Ranking]) -> dict[
     maximum likelihood estimation”, 2009). To drop all of the lowest at once, as Taylor and Pacelli
     (“Mathematics and Politics”, 2008) do, would let ties decide that nobody reports. Which options win in some
     universe is NP-complete to say. Where too many sets of options may be left in one round (3,000 for
-    20 options), all in them are named as tied: all winners are among them, and maybe others.
+    20 options), all in them are named as tied, and the scores are `Unsettled`.
     """
     ballots = Counter(map(tuple, numbered(options, rankings)))
     size = len(options)
@@ -43,8 +43,12 @@ def instant_runoff(options: Sequence[str], rankings: Sequence[Ranking]) -> dict[
         if len(standing) * size > LIMIT:
             for option in frozenset().union(*standing):
                 placed[option] = 1
-            break
-    return {option: float(size - placed[at]) for at, option in enumerate(options)}
+            return Unsettled(_scores(options, placed))
+    return _scores(options, placed)
+
+
+def _scores(options: Sequence[str], placed: Sequence[int]) -> dict[str, float]:
+    return {option: float(len(options) - placed[at]) for at, option in enumerate(options)}
 
 
 def _lowest(left: frozenset[int], ballots: Counter[tuple[int, ...]]) -> list[int]:

@@ -15,13 +15,16 @@ __all__ = ["order_with", "tally"]
 def tally(
     rule: str, options: Sequence[str], rankings: Sequence[Ranking], *, abstained: int = 0
 ) -> Tally:
-    """Count complete `rankings` of `options` by `rule`. Without any, all options are tied."""
+    """Count complete `rankings` of `options` by `rule`. Without any, all options are tied.
+
+    Raises ValueError where an option is there twice, or a ranking does not name every option once.
+    """
     scores = RULES[rule](options, rankings)
     by_score = sorted(options, key=lambda option: -scores[option])
     order = [list(group) for _, group in groupby(by_score, key=lambda option: scores[option])]
     return Tally(
         rule=rule,
-        scores=scores,
+        scores=dict(scores),
         order=order,
         ballots=len(rankings),
         abstained=abstained,
