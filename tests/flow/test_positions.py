@@ -72,16 +72,17 @@ def tags(prompt):
     return list(dict.fromkeys(re.findall(r"^<(\w+)", prompt, re.MULTILINE)))
 
 
-@pytest.mark.parametrize("attribution", ["hidden", "shown"])
-def test_who_knows_what(make_flow, wire, attribution):
+@pytest.mark.parametrize(("attribution", "topics"), [("hidden", TOPICS), ("shown", TOPICS[:1])])
+def test_who_knows_what(make_flow, wire, attribution, topics):
     flow = make_flow(panel(wire, "Anna", "Boris", "goes-on", attribution=attribution, **EVERYTHING))
-    state = held(flow)
+    state = held(flow, topics)
     ids = {agent["name"]: agent["id"] for agent in state["agents"]}
     asked = list(prompts(wire))
     said = {m["id"]: m for m in state["messages"] if m["kind"] == "statement"}
-    assert len(said) == 2 * 2 * 3
+    each = 3 * len(topics)
+    assert len(said) == 2 * each
     assert Counter(p["moment"] for p in state["positions"]) == {
-        "before": 6, "round": 12, "after": 6, "control": 6, "single_model": 2,
+        "before": each, "round": 2 * each, "after": each, "control": each, "single_model": len(topics),
     }  # fmt: skip
 
     charges = Counter()
@@ -135,7 +136,7 @@ def test_who_knows_what(make_flow, wire, attribution):
             assert sorted(heard) == sorted(m["speaker"] for m in last)
         if task == "round_position":
             assert len(heard) == 3
-    assert charges == {True: 4, False: 8}
+    assert charges == {True: 2 * len(topics), False: 4 * len(topics)}
 
 
 def test_the_dissenter_is_another_one_each_round_and_is_on_record(make_flow):
@@ -177,14 +178,21 @@ def test_a_position_that_is_not_given_is_a_turn_skipped(make_flow, wire, clock):
             assert "<your_position" not in prompt
 
 
-def test_a_member_lost_in_two_steps_side_by_side_is_lost_once(make_flow, wire, clock):
-    """The third step in which it is lost excludes it: here last words and positions, both at the same time."""
+@pytest.mark.parametrize(
+    ("turns", "excluded", "failures"),
+    [(["finalize"], [], {"participant-3": 2}), (["continue", "finalize"], ["participant-3"], {})],
+)
+def test_a_member_lost_in_two_steps_side_by_side_is_lost_once(
+    make_flow, wire, clock, turns, excluded, failures
+):
+    """Last words, position and control at the same time count as one; the third time in a row excludes."""
     rules = {"control": True, "participation": "start_of_round"}
     config = panel(wire, "Anna", "Boris", "always-500", **rules)
-    state = held(make_flow(config), TOPICS[:1], user_turn=["continue", "finalize"])
-    assert state["excluded"] == ["participant-3"]
-    assert state["failures"] == {}
+    state = held(make_flow(config), TOPICS[:1], user_turn=turns)
+    assert state["excluded"] == excluded
+    assert state["failures"] == failures
     lost = {line["task"] for line in wire.received() if line["model"] == "always-500"}
     closing = {"closing_position", "control_position", "final_words"}
-    assert lost == {"opening_position", "statement", *closing}
+    assert lost - {"statement"} == {"opening_position", *closing}
+    assert ("statement" in lost) == (turns[0] == "continue")
     assert {p["agent"] for p in state["positions"]} == {"participant-1", "participant-2"}
