@@ -31,6 +31,7 @@ _TAGS = [
     "options",
     "dissent",
     "final_words",
+    "positions",
     "section",
     "agenda",
     "assignment",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -42,6 +42,7 @@ class Member:
         *material: str,
         topic: str = "",
         round: int = 0,
+        check: Callable[[str], str] | None = None,
         **values: str | int,
     ) -> Request[T]:
         """Put together what this member hears: the shared context, the task's `material`, itself, the task."""
@@ -61,5 +62,6 @@ class Member:
             schema=schema,
             topic=topic,
             round=round,
+            check=check,
         )
         return Request(self.record, call, form)

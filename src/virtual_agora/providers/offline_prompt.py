@@ -15,10 +15,11 @@ _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something said in the live round."""
+    """Something said in the live round, or at the end of a topic; `id` is empty where the prompt has none."""
 
     text: str
     by_user: bool
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Prompt:
     proposals: tuple[str, ...]
     options: tuple[str, ...]
     agenda: tuple[str, ...]
-    final_words: tuple[str, ...]
+    final_words: tuple[Statement, ...]
     dissent: str
     sections: tuple[tuple[str, str], ...]
     heading: str
@@ -77,10 +78,7 @@ def read_prompt(
     theme, text = _cut_out(text, "theme")
     documents, text = _cut_out(text, "documents")
     rounds = _elements(text, "live_round")
-    live = tuple(
-        Statement(statement.body, statement.attributes.get("from") == "user")
-        for statement in _elements(text, "statement")
-    )
+    live = _statements(text, "statement")
     summaries = tuple(
         (_whole(summary.attributes.get("round"), at), summary.body)
         for at, summary in enumerate(_elements(text, "summary"), 1)
@@ -112,7 +110,7 @@ def read_prompt(
         proposals=tuple(element.body for element in _elements(text, "proposal")),
         options=_lines(_last(text, "options").body),
         agenda=_lines(_last(text, "agenda").body),
-        final_words=tuple(element.body for element in _elements(text, "final_words")),
+        final_words=_statements(text, "final_words"),
         dissent=_last(text, "dissent").body,
         sections=tuple(
             (element.attributes.get("title", ""), element.body)
@@ -122,6 +120,17 @@ def read_prompt(
         name=you.attributes.get("name", ""),
         persona=you.body or persona or "",
         asked_again=asked_again,
+    )
+
+
+def _statements(text: str, tag: str) -> tuple[Statement, ...]:
+    return tuple(
+        Statement(
+            element.body,
+            element.attributes.get("from") == "user",
+            element.attributes.get("id", ""),
+        )
+        for element in _elements(text, tag)
     )
 
 
