@@ -73,13 +73,10 @@ def links(text: str) -> Iterator[tuple[str, str]]:
             r"See [the law](https://a.example) \[[m0001](t.md#m0001)\]",
         ),
         ("[m0001](javascript:alert(1))", r"\[[m0001](t.md#m0001)\](javascript:alert(1))"),
+        ("[m0001]: https://evil.example", r"\[[m0001](t.md#m0001)\]: https://evil.example"),
         (
-            "[m0001]: https://evil.example\n\nSo [m0001]",
-            "[m0001]: https://evil.example\n\nSo \\[[m0001](t.md#m0001)\\]",
-        ),
-        (
-            "[x]: https://evil.example 'm0001'\n\n[x]",
-            f"[x]: https://evil.example 'm0001'\n\n\\[x\\] *{FLAG}*",
+            "[x]: t.md#m0001\n\n[x][m0001]",
+            f"\\[x]: t.md#m0001 *{FLAG}*\n\n[x]\\[[m0001](t.md#m0001)\\]",
         ),
         (
             "[**m0001**](https://evil.example)",

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from markdown_it.token import Token
 
@@ -69,8 +68,7 @@ def _traced(text: str, under: int, known: frozenset[str], page: str, claiming: b
     if not claiming and not re.search(ID, shown):
         return shown
     lines = shown.split("\n")
-    definitions: dict[str, Any] = {}
-    tokens = PARSER.parse(shown, definitions)
+    tokens = PARSER.parse(shown)
     forged = {token.map[0] for token in tokens if token.map and _names_a_turn_in_a_link(token)}
     untouched = set(range(len(lines)))
 
@@ -85,9 +83,7 @@ def _traced(text: str, under: int, known: frozenset[str], page: str, claiming: b
             untouched -= set(range(start, end))
         elif token.type == "inline" and start in untouched:
             source = "\n".join(lines[start:end])
-            # Beside a citation whose brackets are escaped, other brackets may find a definition.
-            plain = start in forged or bool(definitions.get("references") and cited(source))
-            lines[start:end] = _linked(source, turn, brackets=plain).split("\n")
+            lines[start:end] = _linked(source, turn, brackets=start in forged).split("\n")
             untouched -= set(range(start, end))
     for token in claim_tokens(tokens) if claiming else ():
         if token.map and not known.intersection(cited(token.content)):
