@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["CITATION", "Claim", "cited", "claims"]
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
-_ID = r"m\d{4,9}"
-CITATION = re.compile(rf"\[\s*({_ID}(?:\s*[,;]\s*{_ID})*)\s*\]")
+__all__ = [
+    "CITATION",
+    "ID",
+    "PARSER",
+    "Claim",
+    "citable",
+    "cited",
+    "claim_tokens",
+    "claims",
+    "spared",
+]
+
+ID = r"m\d{4,9}"
+CITATION = re.compile(
+    rf"\\?\[\s*({ID}(?:\s*(?:[,;]\s*(?:and\s+)?|and\s+)?{ID})*)\s*\\?\]", re.ASCII
+)
 """One or more ids in one pair of brackets; group 1 is what stands between them."""
 
-_BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*+•]|\d{1,3}[.)])\s)")
-_NO_CLAIM = re.compile(r"\s*(?:#{1,6}\s|\|[\s:|-]+\||(?:[-*_]\s*){3,}$)")
+PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
+"""How a report's text is read. Without HTML, because the reports show that as text."""
+
+_ESCAPED = r"\\[!-/:-@\[-`{-~]"
+_CODE = r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)(?P=ticks)(?!`)"
+_SPARED = re.compile(f"{CITATION.pattern}|{_ESCAPED}|{_CODE}", re.ASCII | re.DOTALL)
+_BEFORE_A_LIST = {"bullet_list_open", "ordered_list_open", "blockquote_open", "table_open", "fence"}
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A paragraph or list item of a report.
+    """A paragraph or list item of a report, as Markdown without the marks of lists and quotations around it.
 
-    `turns` are the ids that it names and that exist, `unknown` those that do not; both empty: nothing supports it.
+    `turns` are the ids that it names and that exist, `unknown` those that do not; `turns` empty: nothing supports it.
     """
 
     text: str
@@ -29,18 +50,44 @@ class Claim:
 
 
 def cited(text: str) -> list[str]:
-    """The ids that `text` names, in order, each once."""
-    ids = [id_ for match in CITATION.finditer(text) for id_ in re.findall(_ID, match[1])]
+    """The ids that `text` names, in order, each once; what stands in a code span is no citation."""
+    ids = [id_ for match in spared(text) if match[1] for id_ in re.findall(ID, match[1])]
     return list(dict.fromkeys(ids))
 
 
+def spared(text: str) -> Iterator[re.Match[str]]:
+    """The citations in `text`, whose group 1 is set, and what may not be taken for one: escapes and code spans."""
+    return _SPARED.finditer(text)
+
+
 def claims(text: str, known: Collection[str]) -> Iterator[Claim]:
-    """The claims of a report's text in order; `known` are the ids of the turns that there are."""
-    for block in _BLOCK.split(text):
-        if block.strip() and not _NO_CLAIM.match(block):
-            ids = cited(block)
-            yield Claim(
-                block.strip(),
-                turns=tuple(id_ for id_ in ids if id_ in known),
-                unknown=tuple(id_ for id_ in ids if id_ not in known),
-            )
+    """The claims of a report's text in order; `known` are the ids of the turns that there are.
+
+    Headings, tables, code and a line that only introduces a list are none.
+    """
+    for token in claim_tokens(PARSER.parse(text)):
+        ids = cited(token.content)
+        yield Claim(
+            token.content,
+            turns=tuple(id_ for id_ in ids if id_ in known),
+            unknown=tuple(id_ for id_ in ids if id_ not in known),
+        )
+
+
+def claim_tokens(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Those of a parsed text's `inline` tokens that hold a claim."""
+    for opening, token, following in zip(tokens, tokens[1:], [*tokens[3:], None], strict=False):
+        if opening.type != "paragraph_open" or not re.search(r"\w", token.content):
+            continue
+        introduces = following is not None and following.type in _BEFORE_A_LIST
+        if not (introduces and token.content.rstrip("*_ ").endswith(":")):
+            yield token
+
+
+def citable(messages: Sequence[Mapping[str, Any]], topic: str = "") -> frozenset[str]:
+    """The ids of all turns, or of those that had been taken when `topic` was closed: its report can cite no others.
+
+    What was said later has ids too, and an id that a report made up may be among them.
+    """
+    ends = [at for at, said in enumerate(messages, start=1) if not topic or said["topic"] == topic]
+    return frozenset(said["id"] for said in messages[: ends[-1] if ends else 0])

@@ -14,7 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langgraph.errors import GraphBubbleUp
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tests.providers.conftest import Bench, StillClock
 from tests.providers.test_answers import SPEECH, Proposals
@@ -25,7 +25,7 @@ from virtual_agora.errors import (
     TransientProviderError,
     VirtualAgoraError,
 )
-from virtual_agora.events import CallStarted, Event, Token
+from virtual_agora.events import CallRetried, CallStarted, Event, Token
 from virtual_agora.providers.calls import Caller, CallPolicy, CallResult, ModelCall, ModelRequest
 from virtual_agora.providers.faults import translate
 from virtual_agora.providers.pricing import price
@@ -38,9 +38,10 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 class Scripted(BaseChatModel):
-    """A model outside every vendor's code: says its pieces, raises its errors."""
+    """A model outside every vendor's code: says its pieces, raises its errors; None ends an answer."""
 
     pieces: list[Any]
+    asked: list[list[BaseMessage]] = Field(default_factory=list)
 
     @property
     def _llm_type(self) -> str:
@@ -56,8 +57,11 @@ class Scripted(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **_: Any,
     ) -> Iterator[ChatGenerationChunk]:
+        self.asked.append(list(messages))
         while self.pieces:
             piece = self.pieces.pop(0)
+            if piece is None:
+                return
             if isinstance(piece, BaseException):
                 raise piece
             yield ChatGenerationChunk(message=piece)
@@ -71,11 +75,14 @@ END = chunk("", response_metadata={"finish_reason": "stop"})
 
 
 def made(
-    *pieces: Any, emit: Callable[[Event], None] = lambda event: None, attempts: int = 3
+    *pieces: Any,
+    emit: Callable[[Event], None] = lambda event: None,
+    attempts: int = 3,
+    check: Callable[[str], str] | None = None,
 ) -> ModelCall:
     return ModelCall(
         Scripted(pieces=list(pieces)),
-        ModelRequest("statement", "", "Speak."),
+        ModelRequest("statement", "", "Speak.", check=check),
         CALLER,
         policy=CallPolicy(attempts=attempts),
         clock=StillClock(),
@@ -86,6 +93,39 @@ def made(
 
 def call(*pieces: Any, **options: Any) -> CallResult:
     return made(*pieces, **options).complete()
+
+
+class TestTextThatIsChecked:
+    """Free text with a fault that can be named, such as a citation of a turn that there is not."""
+
+    @staticmethod
+    def check(text: str) -> str:
+        return "it cites turns that there are not: m0099" if "m0099" in text else ""
+
+    def test_it_is_asked_for_once_more_with_what_is_wrong(self) -> None:
+        events: list[Event] = []
+        pieces = [chunk("So [m0099]."), END, None, chunk("So."), END]
+        asking = made(*pieces, emit=events.append, check=self.check)
+        result = asking.complete()
+        assert (result["text"], result["repairs"], result["attempts"]) == ("So.", 1, 2)
+        *_, before, wrong = asking.model.asked[-1]
+        assert before.text == "So [m0099]."
+        assert "turns that there are not: m0099" in wrong.text
+        (retried,) = [event for event in events if isinstance(event, CallRetried)]
+        assert "m0099" in retried.reason
+
+    def test_the_second_answer_counts_with_the_same_fault_too(self) -> None:
+        pieces = [chunk("m0099"), END, None, chunk("m0099 again"), END, None, chunk("Third."), END]
+        result = call(*pieces, check=self.check)
+        assert (result["text"], result["repairs"], result["attempts"]) == ("m0099 again", 1, 2)
+
+    def test_the_first_one_counts_if_there_is_no_second(self) -> None:
+        result = call(chunk("m0099"), END, None, Refused(401, "Wrong key."), check=self.check)
+        assert (result["text"], result["repairs"], result["attempts"]) == ("m0099", 1, 2)
+
+    def test_without_a_fault_it_is_left_alone(self) -> None:
+        result = call(chunk("m0001"), END, check=self.check)
+        assert (result["text"], result["repairs"], result["attempts"]) == ("m0001", 0, 1)
 
 
 class TestWhatIsNoProvidersFault:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.providers.scripted import (
+    THEME,
     TOPICS,
     Outline,
     Poll,
@@ -20,6 +21,7 @@ from tests.providers.scripted import (
     sentences,
     tag,
 )
+from virtual_agora.citations import cited, claims
 from virtual_agora.config.defaults import PERSONAS
 from virtual_agora.providers.offline_stock import STAGES, angles, common, kinds
 from virtual_agora.providers.offline_words import clauses, kind_of
@@ -255,3 +257,43 @@ def test_the_final_report_quotes_from_the_sections_of_its_own_kind() -> None:
     assert "stayed home" not in found
     assert "stayed home" in disputed
     assert "pilot paid for itself" not in disputed
+
+
+def test_summaries_and_sections_cite_what_they_quote_by_the_ids_they_were_given() -> None:
+    live = discussion()[0, 1]
+    said = [tag("statement", text, id=f"m{at:04}") for at, text in enumerate(live, 5)]
+    said.append(
+        tag(
+            "statement",
+            "Buses matter more than we have said in [m0099].",
+            **{"id": "m0009", "from": "user"},
+        )
+    )
+    summary = say(prompt("round_summary", "Summarizer", *said, topic=TOPICS[0]))
+    quotes = re.findall(r"“([^”]+)” \[([^\]]+)\]", summary)
+    assert [id_ for _, id_ in quotes] == ["m0005", "m0006", "m0007", "m0008", "m0009"]
+    for quote, id_ in quotes[:4]:
+        assert quote.casefold() in live[int(id_[1:]) - 5].casefold()
+
+    rounds = [summary]
+    closed = say(prompt("topic_summary", "Summarizer", topic=TOPICS[0], rounds=rounds))
+    assert len(set(cited(closed))) == 2
+    words = tag("final_words", "Nobody has ever asked the people who drive them.", id="m0010")
+    theme = f"{THEME} [m0777]"
+    for heading in ("What was found", "Objections", "What to do next"):
+        section = say(
+            prompt(
+                "report_section",
+                "Writer",
+                words,
+                assigned(heading),
+                theme=theme,
+                topic=TOPICS[0],
+                rounds=rounds,
+            )
+        )
+        made = list(claims(section, {f"m{n:04}" for n in range(5, 11)}))
+        assert all(claim.turns and not claim.unknown for claim in made), section
+        assert heading != "Objections" or "who drive them.” [m0010]" in section
+    speech = say(prompt("statement", topic=TOPICS[0], rounds=rounds))
+    assert cited(speech) == []

@@ -129,9 +129,14 @@ def test_unknown_prices_are_not_hidden(state: VirtualAgoraState) -> None:
 
 
 def test_a_session_in_which_all_went_well_says_so(state: VirtualAgoraState) -> None:
-    state["notices"] = []
+    state["notices"], state["excluded"], state["agenda"] = [], [], []
+    state["reports"] = [
+        Report(topic="", title="x", sections=[{"title": "A", "text": "So it is. [m0001]"}])
+    ]
     index = final_report(state)["index.md"]
     assert "Everybody was heard in every turn" in index
+    assert headings(index)[1] == ("h2", "What a reader should know first")
+    assert "What happened on the way" not in index
     assert "What a reader should know" not in topic_page(state, FIRST).popitem()[1]
 
 
@@ -221,25 +226,31 @@ def test_a_topic_that_the_participants_took_off_is_not_put_down_to_the_user(
 
 def test_the_overview_begins_with_the_answer(state: VirtualAgoraState) -> None:
     index = final_report(state)["index.md"]
-    _, second, third, *_ = headings(index)
+    _, first, second, third, *_ = headings(index)
+    assert first == ("h2", "What a reader should know first")
     assert (second, third) == (("h2", "The answer"), ("h2", "The final report"))
-    assert "## The answer\n\nYes, if a levy pays for it.\n\n## The final" in index
+    state["reports"][-1]["sections"][0]["text"] = "Yes, if a levy pays for it [m0001]."
+    index = final_report(state)["index.md"]
+    link = "[m0001](transcript.md#m0001)"
+    assert f"## The answer\n\nYes, if a levy pays for it \\[{link}\\].\n\n## The final" in index
     paragraph = "Fares cover a third. " * 30
     state["reports"][-1]["sections"][0]["text"] = "\n\n".join(["# Yes", *[paragraph] * 4])
     index = final_report(state)["index.md"]
     assert "### Yes" in index
     assert index.count("Fares cover") == 60
     assert "\n\n[In full](final/01_the-answer.md)\n\n## The final report" in index
-    state["reports"][-1]["sections"][0]["text"] = "word " * 1000
-    assert 290 < final_report(state)["index.md"].count("word") < 300
+    state["reports"][-1]["sections"][0]["text"] = "word " * 1000 + "[m0001, m0002]"
+    index = final_report(state)["index.md"]
+    assert 290 < index.count("word") < 300
+    assert f"word … \\[{link}, [m0002](transcript.md#m0002)\\]\n" in index
     state["reports"][-1]["sections"][0]["text"] = ""
-    assert headings(final_report(state)["index.md"])[1] == ("h2", "The final report")
+    assert headings(final_report(state)["index.md"])[2] == ("h2", "The final report")
 
 
 def test_a_long_theme_is_a_short_heading_and_told_in_full(state: VirtualAgoraState) -> None:
     state["main_topic"] = "A question.\n\n# Loud\n\n" + "very long " * 500
     index = final_report(state)["index.md"]
-    (first, second, *_) = headings(index)
+    (first, _, second, *_) = headings(index)
     assert first[0] == "h1"
     assert len(first[1]) <= 200
     assert second == ("h2", "Loud")
@@ -268,8 +279,9 @@ def test_the_report_on_a_topic(state: VirtualAgoraState) -> None:
         ("h3", "Costs"),
         ("h4", "Of which"),
         ("h2", "Who would pay"),
-        ("h2", "The minority's last word"),
-        ("h3", "[Dalia](../transcript.md#m0013)"),
+        ("h2", "Dissent"),
+        ("h3", "The minority's last word"),
+        ("h4", "[Dalia](../transcript.md#m0013)"),
         ("h2", "What a reader should know"),
     ]
     assert "Topic 1 of the deliberation on **Should a city" in text
@@ -316,7 +328,7 @@ def test_the_transcript_has_everything_in_order(state: VirtualAgoraState) -> Non
         "#### Poll: close the topic? 3 yes, 1 no",
         "### Poll: end the session? 1 yes, 2 no, 1 abstained",
         "| Chen | *abstained* | the answer was unusable |",
-        '#### <a id="m0024"></a>You\n\nWhat about cyclists?',
+        '#### <a id="m0024"></a>You (m0024)\n\nWhat about cyclists?',
     ):
         assert said in text
 

@@ -73,6 +73,9 @@ def test_no_text_leaves_its_place(text: str, under: int) -> None:
     read = list(tokens(READER.parse(f"{block(text, under=under)}\n\n# Ours <b>\n")))
     assert [t.type for t in read if t.type in ("html_block", "html_inline")] == ["html_inline"]
     assert not [t for t in read if t.type == "image"]
+    defined: dict[str, object] = {}
+    READER.parse(block(text, under=under), defined)
+    assert not defined.get("references")
     *theirs, ours = [token for token in read if token.type == "heading_open"]
     assert (ours.tag, ours.level) == ("h1", 0)
     assert all(int(heading.tag[1]) > under for heading in theirs)
@@ -106,6 +109,7 @@ def test_inline_text_is_nothing_but_text(text: str) -> None:
         ("~~~~\nopen\n~~~", "~~~~\nopen\n~~~\n~~~~"),
         ("![pixel](https://x.example/p.png)", "\\![pixel](https://x.example/p.png)"),
         ("see <https://x.example/a>", "see <https://x.example/a>"),
+        ("[a]: x\n> [b]:\n> y\n\n[a]: z", "\\[a]: x\n> \\[b]:\n> y\n\n\\[a]: z"),
         ("| a |\n|---|\n| `<b>` |", "| a |\n|---|\n| `&lt;b>` |"),
         ("\n\nplain *text*, - as it is\n\n", "plain *text*, - as it is"),
         ("red \x1b[31malert\x07\u202e", "red alert"),

@@ -40,6 +40,7 @@ _TAGS = [
     "options",
     "dissent",
     "final_words",
+    "positions",
     "section",
     "agenda",
     "assignment",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -44,6 +44,7 @@ class Member:
         round: int = 0,
         own: str = "",
         charge: str = "",
+        check: Callable[[str], str] | None = None,
         **values: str | int,
     ) -> Request[T]:
         """Put together what this member hears: the shared context, the task's `material`, itself, the task.
@@ -72,5 +73,6 @@ class Member:
             topic=topic,
             round=round,
             charge=charge,
+            check=check,
         )
         return Request(self.record, call, form)

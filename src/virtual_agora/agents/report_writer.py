@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from virtual_agora.agents.answers import Outline, Section
 from virtual_agora.agents.context import fence, join, live_round, statements
 from virtual_agora.agents.member import Member, Request
+from virtual_agora.citations import citable, cited
 from virtual_agora.state.schema import Message
 
-__all__ = ["ReportWriter", "topic_material"]
+__all__ = ["ReportWriter", "session_material", "topic_material"]
 
 State = Mapping[str, Any]
 
@@ -35,17 +36,44 @@ class ReportWriter(Member):
             material,
             assignment,
             topic=topic,
+            check=_only_turns(citable(state.get("messages", []), topic)),
             subject=_subject(topic),
         )
 
 
 def topic_material(state: State, topic: str) -> str:
-    """What the report on a topic rests on besides the round summaries: the last round and the final words."""
+    """What the report on a topic rests on besides the round summaries: its last round and how it ended."""
     said: list[Message] = [m for m in state.get("messages", []) if m["topic"] == topic]
     last = max((m["round"] for m in said), default=0)
     spoken = [m for m in said if m["round"] == last and m["kind"] != "final_words"]
     words = statements((m for m in said if m["kind"] == "final_words"), tag="final_words")
-    return join([live_round(spoken, last), *words, _vote(state, topic)])
+    return join([live_round(spoken, last), *words, _vote(state, topic), _positions(state, topic)])
+
+
+def session_material(state: State) -> str:
+    """What the final report rests on besides the summaries: the topics' reports, final words and last positions."""
+    written = [
+        fence("section", section["text"], title=section["title"], topic=report["topic"])
+        for report in state.get("reports", [])
+        for section in report["sections"]
+    ]
+    words = [
+        fence("final_words", m["content"], id=m["id"], topic=m["topic"])
+        for m in state.get("messages", [])
+        if m["kind"] == "final_words"
+    ]
+    topics = state.get("completed_topics", [])
+    return join([*written, *words, *(_positions(state, topic) for topic in topics)])
+
+
+def _only_turns(known: Collection[str]) -> Callable[[str], str]:
+    """What is wrong with a text that cites turns nobody has taken; nothing, if it does not."""
+
+    def problem(text: str) -> str:
+        unknown = ", ".join(id_ for id_ in cited(text) if id_ not in known)
+        return unknown and f"it cites turns that there are not: {unknown}"
+
+    return problem
 
 
 def _vote(state: State, topic: str) -> str:
@@ -59,6 +87,20 @@ def _vote(state: State, topic: str) -> str:
     last = [v for v in polls if v["ballot"] == polls[-1]["ballot"]]
     lines = [f"- {(v['choice'] or ['abstained'])[0]}: {v['reason']}" for v in last]
     return fence("dissent", "The last poll on concluding this topic:\n" + "\n".join(lines))
+
+
+def _positions(state: State, topic: str) -> str:
+    """Where the participants stood in the end, unattributed and in no order that tells who is who."""
+    lines = [
+        f"- stance {'none' if p['stance'] is None else format(p['stance'], '+d')}, "
+        f"{p['confidence']} % sure: {p['position']}"
+        for p in state.get("positions", [])
+        if p["moment"] == "after" and p["topic"] == topic
+    ]
+    if not lines:
+        return ""
+    scale = "Where each member stands now, from -3 (firmly against) to +3 (firmly for):"
+    return fence("positions", "\n".join([scale, *sorted(lines)]), topic=topic)
 
 
 def _subject(topic: str) -> str:

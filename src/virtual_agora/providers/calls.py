@@ -109,8 +109,24 @@ class ModelCall:
         )
 
     def _text(self) -> Reply:
-        """An answer in free text."""
-        return self._persist(self._stream)
+        """An answer in free text, asked for once more if its check finds a fault.
+
+        The second answer counts whatever it is. If none is to be had the first does: it is usable, fault and all.
+        """
+        reply = self._persist(self._stream)
+        problem = self.request.check(reply.text) if self.request.check else ""
+        if not problem or not self.policy.reasks:
+            return reply
+        self._reask(reply, "a faulty answer", problem, form="the whole text, without that fault")
+        try:
+            return self._persist(self._stream)
+        except ProviderError:
+            return reply
+
+    def _reask(self, reply: Reply, gave: str, problem: str, **form: str) -> None:
+        self.took["repairs"] += 1
+        self._tell_retry(0.0, f"{self._who} gave {gave}: {problem}")
+        self._conversation += ask_again(reply.text, problem, **form)
 
     def _structured(self, schema: type[BaseModel]) -> tuple[Reply, dict[str, Any]]:
         """An answer in the form of `schema`, asked for again while it does not fit."""
@@ -121,9 +137,7 @@ class ModelCall:
                 return reply, data.model_dump(mode="json")
             if self.took["repairs"] == self.policy.reasks:
                 break
-            self.took["repairs"] += 1
-            self._tell_retry(0.0, f"{self._who} gave an answer that does not fit: {problem}")
-            self._conversation += ask_again(reply.text, problem)
+            self._reask(reply, "an answer that does not fit", problem)
         understood = read_from_text(schema, reply.text)
         if understood is None:
             raise MalformedAnswerError(

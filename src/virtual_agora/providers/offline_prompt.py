@@ -15,11 +15,11 @@ _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something said in the live round. `id` is empty where the prompt gives none."""
+    """Something said in the live round, or at the end of a topic; `id` is empty where the prompt has none."""
 
     text: str
     by_user: bool
-    id: str = ""
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Prompt:
     proposals: tuple[str, ...]
     options: tuple[str, ...]
     agenda: tuple[str, ...]
-    final_words: tuple[str, ...]
+    final_words: tuple[Statement, ...]
     dissent: str
     sections: tuple[tuple[str, str], ...]
     heading: str
@@ -80,14 +80,7 @@ def read_prompt(
     theme, text = _cut_out(text, "theme")
     documents, text = _cut_out(text, "documents")
     rounds = _elements(text, "live_round")
-    live = tuple(
-        Statement(
-            statement.body,
-            statement.attributes.get("from") == "user",
-            statement.attributes.get("id", ""),
-        )
-        for statement in _elements(text, "statement")
-    )
+    live = _statements(text, "statement")
     summaries = tuple(
         (_whole(summary.attributes.get("round"), at), summary.body)
         for at, summary in enumerate(_elements(text, "summary"), 1)
@@ -120,7 +113,7 @@ def read_prompt(
         proposals=tuple(element.body for element in _elements(text, "proposal")),
         options=_lines(_last(text, "options").body),
         agenda=_lines(_last(text, "agenda").body),
-        final_words=tuple(element.body for element in _elements(text, "final_words")),
+        final_words=_statements(text, "final_words"),
         dissent=_last(text, "dissent").body,
         sections=tuple(
             (element.attributes.get("title", ""), element.body)
@@ -131,6 +124,17 @@ def read_prompt(
         persona=you.body or persona or "",
         asked_again=asked_again,
         charge=asked.get("charge", ""),
+    )
+
+
+def _statements(text: str, tag: str) -> tuple[Statement, ...]:
+    return tuple(
+        Statement(
+            element.body,
+            element.attributes.get("from") == "user",
+            element.attributes.get("id", ""),
+        )
+        for element in _elements(text, tag)
     )
 
 

@@ -7,22 +7,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from virtual_agora.citations import cited
 from virtual_agora.providers.offline_prompt import Prompt, Statement
 from virtual_agora.providers.offline_stock import STAGES, Stage, Voice, common, number, pick
 from virtual_agora.providers.offline_words import (
+    citing,
     clauses,
+    clean,
     count,
     kind_of,
     quoted,
+    sources,
     spoken,
     subject,
     telling_words,
     tidy,
+    uncited,
 )
 
 __all__ = ["write"]
 
 SPEAKERS_IN_A_SUMMARY = 4
+MOST_SOURCES = 3
 ORDERS = (
     ("take", "core", "example", "closing"),
     ("core", "take", "example", "closing"),
@@ -142,13 +148,19 @@ def _round_summary(scene: _Scene) -> str:
     prompt, stock = scene.prompt, common().summary
     at = scene.seed + 3 * prompt.topic_index + prompt.round
     place = min(prompt.round, len(STAGES)) - 1 + 3 * (prompt.topic_index % 2)
-    views = [_one_of(statement, scene.chance) for statement in prompt.live if not statement.by_user]
-    users = [_own_words(statement.text) for statement in prompt.live if statement.by_user]
+    members = [statement for statement in prompt.live if not statement.by_user]
+    users = [statement for statement in prompt.live if statement.by_user]
+    views = [(_one_of(statement, scene.chance), statement.id) for statement in members]
     lines = [scene.line(pick(stock.openers, place))]
-    for template, view in zip(stock.views, views[:SPEAKERS_IN_A_SUMMARY], strict=False):
-        lines.append(scene.line(template, quote=view))
-    lines.extend(scene.line(stock.from_user, quote=words) for words in users[:1])
-    return " ".join([*lines, pick(stock.agreed, at), pick(stock.open, at)])
+    for template, (view, id_) in zip(stock.views, views[:SPEAKERS_IN_A_SUMMARY], strict=False):
+        lines.append(citing(scene.line(template, quote=view), [id_] if id_ else []))
+    for user in users[:1]:
+        words = scene.line(stock.from_user, quote=_own_words(user.text))
+        lines.append(citing(words, [user.id] if user.id else []))
+    ids = [statement.id for statement in members if statement.id]
+    return " ".join(
+        [*lines, citing(pick(stock.agreed, at), ids), citing(pick(stock.open, at), ids[-1:])]
+    )
 
 
 def _topic_summary(scene: _Scene) -> str:
@@ -158,8 +170,13 @@ def _topic_summary(scene: _Scene) -> str:
         return scene.line(stock.topic_summary_without_quotes)
     half = len(kept) // 2
     quote, second = scene.chance.choice(kept[:half]), scene.chance.choice(kept[half:])
-    template = pick(stock.topic_summary, scene.seed + prompt.topic_index)
-    return scene.line(template, quote=quote, second=second)
+    text = scene.line(
+        pick(stock.topic_summary, scene.seed + prompt.topic_index), quote=quote, second=second
+    )
+    for said in (quote, second):
+        marked = f"“{said}”"
+        text = text.replace(marked, citing(marked, _sources_of(prompt, said)))
+    return text
 
 
 def _last_words(scene: _Scene) -> str:
@@ -176,11 +193,18 @@ def _section(scene: _Scene) -> str:
     frame = pick(stock.sections[kind], scene.seed + prompt.topic_index)
     before, after = scene.line(frame.before), scene.line(frame.after)
     if kind == "provenance":
-        return f"{before}\n\n{after}"
+        # Nobody said what comes after: the one claim of a session that no turn supports.
+        return f"{citing(before, _all_sources(prompt)[:MOST_SOURCES])}\n\n{after}"
     quotes = _objections(prompt) if kind == "disagreements" else []
     quotes += [quote for quote in _share(prompt, kind) if quote not in quotes][:3]
-    lines = [f"- “{quote}{'' if quote.endswith('…') else '.'}”" for quote in quotes]
-    return "\n\n".join([before, "\n".join(lines) or stock.without_quotes, after])
+    ids = {quote: _sources_of(prompt, quote) for quote in quotes}
+    lines = [
+        citing(f"- “{quote}{'' if quote.endswith('…') else '.'}”", ids[quote]) for quote in quotes
+    ]
+    around = list(dict.fromkeys(id_ for found in ids.values() for id_ in found))
+    around = (around or _all_sources(prompt))[:MOST_SOURCES]
+    said = "\n".join(lines) or stock.without_quotes
+    return "\n\n".join([citing(before, around), said, citing(after, around)])
 
 
 def _section_kind(title: str) -> str:
@@ -205,10 +229,29 @@ def _share(prompt: Prompt, kind: str) -> list[str]:
 
 
 def _objections(prompt: Prompt) -> list[str]:
-    """Reasons of those who voted no, and what they said at the end."""
+    """What was said at the end, or else, since it can be cited less well, the reasons of those who voted no."""
     reasons = re.findall(r"^- no: (.+)$", prompt.dissent, re.MULTILINE)
-    words = [quote for text in prompt.final_words for quote in clauses(text)[-1:]]
-    return [*(_own_words(reason) for reason in reasons[:2]), *words[:2]]
+    words = [quote for said in prompt.final_words for quote in clauses(said.text)[-1:]]
+    return words[:2] or [_own_words(reason) for reason in reasons[:2]]
+
+
+def _sources_of(prompt: Prompt, quote: str) -> list[str]:
+    """The ids of the turns that a quote is from: as it was cited before, or as it was said."""
+    wanted = quote.rstrip(" .…").casefold()
+    written = [body for _, body in (*prompt.summaries, *prompt.conclusions, *prompt.sections)]
+    for said, ids in (source for body in written for source in sources(body)):
+        if said.casefold() == wanted:
+            return ids
+    turns = (turn for turn in (*prompt.live, *prompt.final_words) if turn.id)
+    return [turn.id for turn in turns if wanted in clean(turn.text).casefold()][:1]
+
+
+def _all_sources(prompt: Prompt) -> list[str]:
+    """Every id that the material names or has."""
+    written = [body for _, body in (*prompt.summaries, *prompt.conclusions, *prompt.sections)]
+    ids = [id_ for body in written for id_ in cited(body)]
+    turns = [turn.id for turn in (*prompt.live, *prompt.final_words) if turn.id]
+    return list(dict.fromkeys([*ids, *turns]))
 
 
 def _one_of(statement: Statement, chance: Random) -> str:
@@ -240,5 +283,6 @@ def _kept(prompt: Prompt, bodies: Iterable[str]) -> list[str]:
     """What summaries quote besides titles, or failing that their own clauses, each once."""
     titles = [prompt.theme, prompt.topic, *(title for title, _ in prompt.conclusions)]
     names = {spoken(title, "").casefold() for title in titles}
-    found = (quote for body in bodies for quote in quoted(body) or clauses(body))
+    plain = map(uncited, bodies)
+    found = (quote for body in plain for quote in quoted(body) or clauses(body))
     return [quote for quote in dict.fromkeys(found) if quote.casefold() not in names]

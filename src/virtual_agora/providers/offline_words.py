@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterable, Sequence
 
 from virtual_agora import cleaning
+from virtual_agora.citations import CITATION, cited
 from virtual_agora.providers.offline_stock import common, kinds, word_list
 
 __all__ = [
+    "citing",
     "clauses",
     "clean",
     "count",
     "kind_of",
     "quoted",
+    "sources",
     "spoken",
     "subject",
     "telling_words",
     "tidy",
+    "uncited",
 ]
 
 LONGEST_READ = 4_000
@@ -44,6 +48,7 @@ _MARKUP = re.compile(r"</?[a-zA-Z!][^<>]*>|[*_`#|\[\]{}<>\\~^“”„«»\"]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _FIRST_CLAUSE = re.compile(r";\s|,\s(?=(?:and|but|so|because|which|though|or|yet|since)\s)")
 _QUOTED = re.compile(r"“([^“”]{12,160})”")
+_SOURCED = re.compile(rf"“([^“”]{{12,160}})”\s*((?:{CITATION.pattern}))")
 _OPENING_QUOTE = re.compile(r"(^|[.!?:]\s|\n|- )“([a-z])")
 
 
@@ -181,6 +186,25 @@ def quoted(text: str) -> list[str]:
     """What stands between quotation marks and is longer than a title's few words, in order."""
     found = (clean(quote).rstrip(" .") for quote in _QUOTED.findall(text[:LONGEST_READ]))
     return [_quotable(quote) for quote in found if len(quote.split()) >= QUOTABLE.start]
+
+
+def sources(text: str) -> list[tuple[str, list[str]]]:
+    """What stands between quotation marks, each with the ids in the brackets right after it."""
+    found = _SOURCED.findall(text[:LONGEST_READ])
+    return [(clean(quote).rstrip(" .…"), cited(ids)) for quote, ids, _ in found]
+
+
+def citing(text: str, ids: Sequence[str]) -> str:
+    """`text` with these ids in brackets at its end, before a full stop."""
+    if not ids:
+        return text
+    bare = text.rstrip(".")
+    return f"{bare} [{', '.join(ids)}]{text[len(bare) :]}"
+
+
+def uncited(text: str) -> str:
+    """`text` without the ids that it names."""
+    return re.sub(rf"\s*{CITATION.pattern}", "", text)
 
 
 def tidy(text: str) -> str:

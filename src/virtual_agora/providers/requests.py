@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -23,6 +24,7 @@ class ModelRequest:
     """What a model is asked. `task` is the prompt's name; `schema` the form of the answer, None for free text.
 
     `prompt` is one human message: what is shared with other calls first, persona and instruction last.
+    `check` says in words for the model what is wrong with a free text, or nothing; it is then asked for once more.
     `topic`, `round` and `charge` are for events only.
     """
 
@@ -33,6 +35,7 @@ class ModelRequest:
     topic: str = ""
     round: int = 0
     charge: str = ""
+    check: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Caller:
 class Took(TypedDict):
     """What a call took, whether it was answered or failed: plain data.
 
-    `repairs` counts askings again because of the form; `attempts` counts requests sent; tokens and
+    `repairs` counts askings again because of what the answer was; `attempts` counts requests sent; tokens and
     `prompt_chars` are sums over them, as far as they are known. `cost` is in US dollars, None where the price
     is unknown. `seconds` is wall time.
     """

@@ -22,6 +22,8 @@ Answer = TypeVar("Answer", bound=BaseModel)
 Asked = Runnable[LanguageModelInput, dict[str, Any]]
 """A model that answers in a given form; invoked, it gives `{"raw": message, …}`."""
 
+JSON_FORM = "one JSON object in exactly the form asked for"
+
 MAX_PROBLEMS = 5
 """Faults of one answer that are shown to the model; more of them rarely help it."""
 
@@ -66,12 +68,11 @@ def read_from_text(schema: type[Answer], text: str) -> Answer | None:
         return None
 
 
-def ask_again(answer: str, problem: str) -> list[BaseMessage]:
+def ask_again(answer: str, problem: str, *, form: str = JSON_FORM) -> list[BaseMessage]:
     """What is added to the conversation after an answer that did not fit: the answer, and what is wrong."""
     return [
         AIMessage(answer or "(no answer)"),  # some vendors refuse an empty message
         HumanMessage(
-            f"That answer cannot be used: {problem}. Answer again, with nothing but one JSON object in "
-            "exactly the form asked for."
+            f"That answer cannot be used: {problem}. Answer again, with nothing but {form}."
         ),
     ]

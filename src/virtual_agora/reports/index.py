@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
+from virtual_agora.citations import citable
 from virtual_agora.reports.facts import (
     State,
     amount,
@@ -19,18 +20,18 @@ from virtual_agora.reports.facts import (
     summary_of,
 )
 from virtual_agora.reports.facts import topics as taken_up
+from virtual_agora.reports.first_page import first_page
 from virtual_agora.reports.markdown import block, inline, table
+from virtual_agora.reports.traces import traced
 from virtual_agora.reports.verdicts import other_rules, rule_name
 from virtual_agora.reports.words import beginning, join, money, notice_lines, short, stamp, theme
-from virtual_agora.state.schema import Usage
+from virtual_agora.state.schema import TopicSummary, Usage
 
 __all__ = ["Entry", "index"]
 
 LONGEST_PERSONA = 160
 LONGEST_ANSWER = 1500
-UNDER_WAY = (
-    "**The session is still under way.** This is how it stood when its latest topic was closed."
-)
+TRANSCRIPT = "transcript.md"
 MODERATED = {"moderator": "Moderator", "summarizer": "Summarizer", "report_writer": "Report writer"}
 
 
@@ -51,16 +52,16 @@ def index(state: State, *, finals: Sequence[Entry], topics: Sequence[Entry]) -> 
     parts = [
         f"# {theme(state)}",
         *stamp(state),
+        *first_page(state),
         *_whole_theme(state),
         *_answer(state, finals),
         *_final(finals),
         "## How it came about" if finals else "",
         _opening(state, topics),
-        "" if _is_complete(state) else UNDER_WAY,
         *_topics(state, topics),
         *_agenda(state),
         *_panel(state),
-        *_missing(state),
+        *_in_detail(state),
         *_cost(state),
         *_files(state),
     ]
@@ -94,7 +95,12 @@ def _answer(state: State, finals: Sequence[Entry]) -> list[str]:
         return []
     shown = beginning(text, LONGEST_ANSWER)
     link = "" if shown == text else f"[In full]({quote(finals[0].path)})"
-    return [f"## {inline(finals[0].title)}", block(shown, under=2), link]
+    known = citable(state.get("messages", []))
+    return [
+        f"## {inline(finals[0].title)}",
+        traced(shown, under=2, known=known, page=TRANSCRIPT),
+        link,
+    ]
 
 
 def _final(finals: Sequence[Entry]) -> list[str]:
@@ -113,7 +119,7 @@ def _topics(state: State, topics: Sequence[Entry]) -> list[str]:
             how = f"{amount(summary['rounds'], 'round')}; {how}"
         parts += [
             f"### {number}. {entry.link()}",
-            block(summary["text"], under=3) if summary else "",
+            _gist(state, summary) if summary else "",
             f"*{how[0].upper()}{how[1:]}.*",
         ]
     if poll := last_poll(state, "end_session"):
@@ -122,6 +128,11 @@ def _topics(state: State, topics: Sequence[Entry]) -> list[str]:
         what = "Left undiscussed" if _is_complete(state) else "Still on the agenda"
         parts.append(f"{what}: {'; '.join(f'“{inline(t)}”' for t in open_topics)}.")
     return parts
+
+
+def _gist(state: State, summary: TopicSummary) -> str:
+    known = citable(state.get("messages", []), summary["topic"])
+    return traced(summary["text"], under=3, known=known, page=TRANSCRIPT)
 
 
 def _agenda(state: State) -> list[str]:
@@ -195,11 +206,10 @@ def _panel(state: State) -> list[str]:
     ]
 
 
-def _missing(state: State) -> list[str]:
-    parts = ["## What a reader should know"]
+def _in_detail(state: State) -> list[str]:
+    """The notices that the first lines count, topic by topic."""
     topics = dict.fromkeys(n["topic"] for n in state.get("notices", []) if n["kind"] != "warning")
-    if not topics:
-        return [*parts, "Everybody was heard in every turn, and every answer was usable."]
+    parts = ["## What happened on the way"] if topics else []
     for topic in topics:
         about = f"On “{inline(topic)}”:" if topic else "On the session as a whole:"
         notices = [n for n in notices_on(state, topic) if n["kind"] != "warning"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -47,14 +48,30 @@ def block(text: str, *, under: int) -> str:
     """`text` as Markdown of its own below a heading of level `under`.
 
     Its headings become deeper ones than that, HTML becomes visible text, images become links (nothing is fetched
-    when a report is opened), and a code block left open is closed.
+    when a report is opened), definitions of links become text, since they would hold for the whole document, and
+    a code block left open is closed.
     """
-    lines = clean(text).strip("\n").split("\n")
+    lines = _without_definitions(clean(text).strip("\n")).split("\n")
     tokens = _PARSER.parse("\n".join(lines))
     _demote(tokens, lines, under)
     _neutralise(tokens, lines)
     lines += _missing_fence(tokens, lines)
     return "\n".join(lines).strip("\n")
+
+
+def _without_definitions(text: str) -> str:
+    while "]:" in text:
+        found: dict[str, Any] = {}
+        _PARSER.parse(text, found)
+        maps = [entry["map"] for entry in found.get("references", {}).values()]
+        maps += [entry["map"] for entry in found.get("duplicate_refs", [])]
+        if not maps:
+            break
+        lines = text.split("\n")
+        for start, _ in maps:
+            lines[start] = lines[start].replace("[", "\\[", 1)
+        text = "\n".join(lines)
+    return text
 
 
 def _neutralise(tokens: Sequence[Token], lines: list[str]) -> None:

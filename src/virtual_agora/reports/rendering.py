@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from virtual_agora.citations import citable
 from virtual_agora.reports.data import session_json
 from virtual_agora.reports.facts import (
     State,
@@ -17,7 +18,9 @@ from virtual_agora.reports.facts import (
 )
 from virtual_agora.reports.files import slug
 from virtual_agora.reports.index import Entry, index
-from virtual_agora.reports.markdown import block, inline
+from virtual_agora.reports.markdown import inline
+from virtual_agora.reports.positions import TRANSCRIPT, dissent, positions, speaker
+from virtual_agora.reports.traces import traced
 from virtual_agora.reports.transcript import transcript
 from virtual_agora.reports.words import join, notice_lines, stamp, theme
 from virtual_agora.state.schema import Message
@@ -40,10 +43,13 @@ def topic_page(state: State, topic: str) -> dict[str, str]:
         f"{amount(rounds, 'round')}, {conclusion(state, topic)}. "
         f"See the [overview](../index.md) and the [transcript](../transcript.md#topic-{number}).",
     ]
+    known = citable(state.get("messages", []), topic)
     for section in report["sections"] if report else ():
-        text = block(section["text"], under=2) or UNWRITTEN
+        text = traced(section["text"], under=2, known=known, page=TRANSCRIPT) or UNWRITTEN
         parts += [f"## {inline(section['title'])}", text]
-    parts += _last_words(last_words(state, topic), by_vote=_by_vote(state, topic))
+    parts += dissent(state, topic)
+    parts += _last_words(last_words(state, topic), known, by_vote=_by_vote(state, topic))
+    parts += positions(state, topic)
     if notices := notices_on(state, topic):
         parts += ["## What a reader should know", *notice_lines(notices)]
     return {_topic_file(number, topic): join(parts)}
@@ -64,8 +70,9 @@ def final_report(state: State) -> dict[str, str]:
         for number, section in enumerate(sections, start=1)
     ]
     files = {"index.md": _overview(state, finals)}
+    known = citable(state.get("messages", []))
     for number, section in enumerate(sections):
-        text = block(section["text"], under=1) or UNWRITTEN
+        text = traced(section["text"], under=1, known=known, page=TRANSCRIPT) or UNWRITTEN
         parts = [
             f"# {inline(section['title'])}",
             *stamp(state),
@@ -96,16 +103,20 @@ def _by_vote(state: State, topic: str) -> bool:
     return (summary["concluded_by"] if summary else state.get("concluded_by")) == "vote"
 
 
-def _last_words(words: Sequence[Message], *, by_vote: bool) -> list[str]:
+def _last_words(words: Sequence[Message], known: Collection[str], *, by_vote: bool) -> list[str]:
     if not words:
         return []
-    parts = [
-        "## The minority's last word" if by_vote else "## Last words",
-        "From those who voted against closing the topic."
+    parts = (
+        ["### The minority's last word", "From those who voted against closing the topic."]
         if by_vote
-        else "From all participants, because it was not their vote that closed the topic.",
-    ]
+        else [
+            "## Last words",
+            "From all participants, because it was not their vote that closed the topic.",
+        ]
+    )
+    level = 4 if by_vote else 3
     for message in words:
-        link = f"../transcript.md#{message['id']}"
-        parts += [f"### [{inline(message['speaker'])}]({link})", block(message["content"], under=3)]
+        link = f"[{speaker(message)}]({TRANSCRIPT}#{message['id']})"
+        said = traced(message["content"], under=level, known=known, page=TRANSCRIPT, claiming=False)
+        parts += [f"{'#' * level} {link}", said]
     return parts

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 
+from virtual_agora.citations import citable
 from virtual_agora.reports.facts import (
     State,
     amount,
@@ -18,7 +19,9 @@ from virtual_agora.reports.facts import (
     poll_words,
     topics,
 )
-from virtual_agora.reports.markdown import block, inline, table
+from virtual_agora.reports.markdown import inline, table
+from virtual_agora.reports.positions import speaker
+from virtual_agora.reports.traces import traced
 from virtual_agora.reports.verdicts import other_rules
 from virtual_agora.reports.words import join, notice_lines, stamp, stance_words, theme
 from virtual_agora.state.schema import Message, Moment, Notice, Position, Vote
@@ -67,6 +70,7 @@ def _between(
 
 def _topic(state: State, number: int, topic: str) -> list[str]:
     parts = [f'## <a id="topic-{number}"></a>Topic {number}: {inline(topic)}']
+    known = citable(state.get("messages", []), topic)
     said = [m for m in state.get("messages", []) if m["topic"] == topic]
     decided = [notice for notice in notices_on(state, topic) if notice["kind"] == "user"]
     parts += _positions(state, topic, "before", "single_model")
@@ -74,8 +78,8 @@ def _topic(state: State, number: int, topic: str) -> list[str]:
     for round_number, messages in groupby(spoken, key=lambda m: m["round"]):
         parts.append(f"### Round {round_number}")
         for message in messages:
-            parts += _message(message)
-        parts += _round_end(state, topic, round_number)
+            parts += _message(message, known)
+        parts += _round_end(state, topic, round_number, known)
         if made := [notice for notice in decided if notice["round"] == round_number]:
             parts += ["#### Decided", *notice_lines(made)]
             decided = [notice for notice in decided if notice not in made]
@@ -83,7 +87,7 @@ def _topic(state: State, number: int, topic: str) -> list[str]:
     parts += ["### The end of the topic", f"{how[0].upper()}{how[1:]}."]
     parts += notice_lines(decided)
     for message in last_words(state, topic):
-        parts += _message(message)
+        parts += _message(message, known)
     return parts + _positions(state, topic, "after", "control")
 
 
@@ -124,21 +128,20 @@ def _stands(state: State, taken: Sequence[Position]) -> str:
     return table([*header, *(["Moved by"] if moved else [])], rows)
 
 
-def _message(message: Message) -> list[str]:
-    speaker = "You" if message["agent"] == "user" else inline(message["speaker"])
-    if message.get("dissenter"):
-        speaker += ", asked to dissent"
+def _message(message: Message, known: Collection[str]) -> list[str]:
+    id_ = message["id"]
     return [
-        f'#### <a id="{message["id"]}"></a>{speaker}',
-        block(message["content"], under=4),
+        f'#### <a id="{id_}"></a>{speaker(message)} ({id_})',
+        traced(message["content"], under=4, known=known, claiming=False),
     ]
 
 
-def _round_end(state: State, topic: str, number: int) -> list[str]:
+def _round_end(state: State, topic: str, number: int, known: Collection[str]) -> list[str]:
     parts = []
     for summary in state.get("round_summaries", []):
         if (summary["topic"], summary["round"]) == (topic, number) and summary["text"]:
-            parts += [f"#### Summary of round {number}", block(summary["text"], under=4)]
+            text = traced(summary["text"], under=4, known=known, claiming=False)
+            parts += [f"#### Summary of round {number}", text]
     parts += _positions(state, topic, "round", round=number)
     votes = [
         vote

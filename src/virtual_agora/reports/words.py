@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from virtual_agora.citations import cited
 from virtual_agora.reports.facts import State
 from virtual_agora.reports.markdown import inline
 from virtual_agora.state.demo import demo_stamp
@@ -46,12 +47,21 @@ def short(text: str, limit: int) -> str:
 
 
 def beginning(text: str, limit: int) -> str:
-    """The first paragraphs of `text`, as many as fit into `limit` characters; of a longer first one its beginning."""
+    """The first paragraphs of `text`, as many as fit into `limit` characters; of a longer first one its beginning.
+
+    That keeps the ids that its last line cites further on: it rests on them, too.
+    """
     if len(text) <= limit:
         return text
     cut = text[: limit - 2]
     whole, _, _ = cut.rpartition("\n\n")
-    return whole.rstrip() or f"{cut.rpartition(' ')[0] or cut} …"
+    if whole.strip():
+        return whole.rstrip()
+    shown = cut.rpartition(" ")[0] or cut
+    start = shown.rfind("\n") + 1
+    line = text[start:].partition("\n")[0]
+    ids = [id_ for id_ in cited(line) if id_ not in cited(shown[start:])]
+    return f"{shown} … [{', '.join(ids)}]" if ids else f"{shown} …"
 
 
 def theme(state: State) -> str:
