@@ -40,6 +40,7 @@ def test_the_files(state: VirtualAgoraState) -> None:
         "topics/01_who-would-pay-and-how-much.md",
         "topics/02_would-fewer-people-drive.md",
         "transcript.md",
+        "report.html",
         "session.json",
     ]
 
