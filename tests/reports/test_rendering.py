@@ -436,7 +436,7 @@ def test_hostile_texts_stay_texts(state: VirtualAgoraState) -> None:
     files = final_report(state)
     assert len(files) == len(harmless)
     for name, text in files.items():
-        assert re.fullmatch(r"((final|topics)/)?[\w-]+\.(md|json)", name)
+        assert re.fullmatch(r"((final|topics)/)?[\w-]+\.(md|json|html)", name)
         if name.endswith(".md"):
             found = set(re.findall(r"(?<!\\)<[a-z/!?][^>]*>?", text))
             assert all(re.fullmatch(r'</a>|<a id="(m|topic-)\d+">', tag) for tag in found), found
