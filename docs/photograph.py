@@ -1,6 +1,6 @@
 """The picture of the HTML report for the documentation, taken in a browser: `python -m docs.photograph`.
 
-A scripted session's report three times: the first screen, the plots of a topic, and a telephone at night.
+A scripted session's report twice: the first screen by day, and plots of a topic on a telephone by night.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from virtual_agora.config.models import SessionConfig
 from virtual_agora.execution.session import Agora
 
 PICTURE = Path(__file__).parent / "pictures" / "report.png"
-WIDTH, HEIGHT = 1500, 900
+WIDTH, HEIGHT = 1560, 900
 PLACES = (
     ("", 1190, HEIGHT, "left: 0"),
-    ("", 310, HEIGHT, "right: 0; color-scheme: dark"),
+    ("#topic-1-positions", 370, HEIGHT, "right: 0; color-scheme: dark"),
 )
 
 
@@ -59,6 +59,7 @@ def photograph(report: Path, folder: Path) -> None:
         [
             browser,
             *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
+            "--force-prefers-reduced-motion",
             *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
             f"--user-data-dir={folder / 'browser'}",
             f"--window-size={WIDTH},{HEIGHT}",

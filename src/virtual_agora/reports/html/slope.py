@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from markupsafe import Markup
 
-from virtual_agora.reports.html.prose import plain
 from virtual_agora.reports.html.svg import circle, drawing, label, line
 
 __all__ = ["Course", "signed", "slope", "stance_words"]
@@ -19,6 +18,11 @@ TOP, BAND, LINE = 28, 26, 15
 """Pixels: above the bands, the least height of a band, and what a participant takes in it."""
 
 LONGEST_NAME = 16
+MOST_HEADS = 6
+"""The most columns that are named; of more, some are."""
+
+MOST_ALONE = 8
+"""The most participants for whom it is drawn where each would stand alone."""
 
 WORDS = {
     3: "firmly for",
@@ -56,17 +60,22 @@ def stance_words(stance: int | None) -> str:
 def slope(name: str, title: str, columns: Sequence[str], courses: Sequence[Course]) -> Markup:
     """A line for each participant over the columns; nobody's dot or name lies on another's.
 
-    Blue moved toward what the topic puts forward, orange away from it, grey stayed. Hollow dots: alone.
+    Blue moved toward what the topic puts forward, orange away from it, grey stayed. Hollow dots, where
+    the participants are few: alone.
     """
     bands = _bands(courses)
     steps = max(1, len(columns) - 1)
     xs = [LEFT + (RIGHT - LEFT) * at / steps for at in range(len(columns))]
     heights = [_heights([course.stances[at] for course in courses], bands) for at in range(len(xs))]
     parts = [_level(stance, (start + end) / 2) for stance, (start, end) in bands.items()]
+    every = -(-len(columns) // MOST_HEADS)
     parts += [
         label(x, 8, text, colour="soft", anchor="middle")
-        for x, text in zip(xs, columns, strict=True)
+        for at, (x, text) in enumerate(zip(xs, columns, strict=True))
+        if at in (0, steps) or (at % every == 0 and at < steps - 1)
     ]
+    if len(courses) > MOST_ALONE:
+        courses = [replace(course, alone=None) for course in courses]
     for who, course in enumerate(courses):
         points = [(x, y) for x, column in zip(xs, heights, strict=True) if (y := column[who])]
         parts += _course(course, points, bands)
@@ -126,5 +135,10 @@ def _course(course: Course, points: Sequence[tuple[float, float]], bands: Bands)
     parts += [line(*one, *other, colour, width=2.2) for one, other in pairwise(points)]
     parts += [circle(*point, 4.5, colour) for point in points]
     x, y = points[-1]
-    parts.append(label(x, y, plain(course.name, LONGEST_NAME), colour=colour, move=11))
+    parts.append(label(x, y, _short(course.name), colour=colour, move=11))
     return parts
+
+
+def _short(name: str) -> str:
+    """The name, or its beginning and its end: several of one model differ in the last letters."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 6].rstrip()}…{name[-5:]}"
