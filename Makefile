@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3 python
+BROWSERS := chromium chromium-browser google-chrome
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	--annotation-style=line --build-deps-for=editable
@@ -13,7 +14,7 @@ COVERED := --parity-report=.parity/coverage.html --parity-fail-under-edges=100 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format docs figures lock clean
+.PHONY: help demo test check browser format docs figures lock clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
@@ -22,9 +23,25 @@ demo: $(VENV)/.run ## Hold a whole deliberation, scripted and offline; its repor
 	@$(BIN)/virtual-agora run "Should a city of 200,000 make its public transport free?" \
 		--provider offline --yes --reports-dir reports
 
-test: check ## Check format, style, types and layering, and run the tests with coverage
+test: check browser ## Check format, style, types and layering, and run the tests with coverage
 	$(BIN)/pytest -n auto --cov $(COVERED)
 	cd parity && ../$(BIN)/pytest -n auto
+
+# The tests look at the HTML report in a real browser, and print it, for which WeasyPrint needs the library Pango.
+browser: $(VENV)/.dev
+	@missing=; \
+	for name in $(BROWSERS) none; do command -v $$name >/dev/null && break; done; \
+	if [ $$name = none ]; then missing="chromium"; fi; \
+	$(BIN)/python -c 'import weasyprint' 2>/dev/null || missing="$$missing libpango-1.0-0 libpangoft2-1.0-0 fonts-dejavu-core"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing for the tests: $$missing"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $$missing >/dev/null; \
+	else \
+		echo "The tests need a browser (one of $(BROWSERS)) and the library Pango." >&2; \
+		echo "Install them (on Debian and Ubuntu: apt install $$missing) and run make again." >&2; \
+		exit 1; \
+	fi
 
 check: $(VENV)/.dev ## Check format, style, types and layering only
 	$(BIN)/ruff format --check .

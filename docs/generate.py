@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -31,6 +32,7 @@ from virtual_agora.flow.graph_v13 import NODES, VirtualAgoraV13Flow
 from virtual_agora.main import parser
 from virtual_agora.prompts import PROMPTS
 from virtual_agora.providers.vendors import VENDORS
+from virtual_agora.reports.session_file import session_schema
 from virtual_agora.testing import QUESTIONS, TARGET
 
 __all__ = ["PAGES", "REFERENCE"]
@@ -165,6 +167,11 @@ def coverage() -> str:
     return "\n".join([*parts, ""])
 
 
+def schema() -> str:
+    """The JSON Schema of a session's `session.json`."""
+    return json.dumps(session_schema(), ensure_ascii=False, indent=2) + "\n"
+
+
 PAGES = {
     "command-line.md": command_line,
     "configuration.md": configuration,
@@ -173,6 +180,7 @@ PAGES = {
     "errors.md": failures,
     "prompts.md": prompts,
     "coverage.md": coverage,
+    "session.schema.json": schema,
 }
 """The pages of `docs/reference`."""
 

@@ -68,6 +68,7 @@ def test_a_whole_session_unattended(say, folder):
     assert {path.name for path in (folder / "reports/session_first").iterdir()} == {
         "final",
         "index.md",
+        "report.html",
         "session.json",
         "topics",
         "transcript.md",

@@ -19,6 +19,7 @@ from platformdirs import user_data_path
 from rich.console import Console
 
 from virtual_agora import doctor as diagnosis
+from virtual_agora import reports
 from virtual_agora.config.defaults import offline_panel, panel_of
 from virtual_agora.config.documents import load_documents
 from virtual_agora.config.environment import load_env
@@ -35,17 +36,27 @@ from virtual_agora.errors import (
 )
 from virtual_agora.events import Event, Listener, Stopping
 from virtual_agora.execution.session import Agora
+from virtual_agora.flow.files import reports_folder
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
-from virtual_agora.reports import session_json
 from virtual_agora.state.checkpoints import DATABASE
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
 
-__all__ = ["discard_output", "doctor", "fork", "init", "resume", "run", "sessions", "show"]
+__all__ = [
+    "discard_output",
+    "doctor",
+    "fork",
+    "init",
+    "report",
+    "resume",
+    "run",
+    "sessions",
+    "show",
+]
 
 View = LiveView | PlainView
 
@@ -106,11 +117,30 @@ def show(chosen: Namespace) -> int:
         if chosen.json:
             whole = {
                 "standing": agora.info(chosen.session).status,
-                **json.loads(session_json(state)),
+                **json.loads(reports.session_json(state)),
             }
             sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
             return Exit.DONE
         make_console().print(show_session(state, agora.info(chosen.session)))
+    return Exit.DONE
+
+
+def report(chosen: Namespace) -> int:
+    """Write the reports of a session as it was last saved, finished or not."""
+    if chosen.pdf:
+        reports.require_weasyprint()
+    with _existing(chosen) as agora:
+        state = agora.snapshot(chosen.session)
+    if not state.get("main_topic"):
+        raise UsageError(
+            f"The session {chosen.session} has no theme yet, so there is nothing to report.",
+            hint=f"Give it one: {_resume_command(chosen.session, chosen.data_dir)}",
+        )
+    folder: Path = chosen.to or reports_folder(state)
+    files = reports.final_report(state)
+    printed = {"report.pdf": reports.pdf(files[reports.HTML])} if chosen.pdf else {}
+    reports.write({**files, **printed}, folder)
+    make_console().print(f"Wrote {_relative(folder / reports.HTML)} and what belongs to it.")
     return Exit.DONE
 
 

@@ -66,6 +66,13 @@ def parser() -> argparse.ArgumentParser:
     kind.add_argument("--json", action="store_true", help="everything, as a program reads it")
     kind.add_argument("--steps", action="store_true", help="the steps it can be forked at")
 
+    report = commands.add_parser("report", help="write a session's reports again, or as PDF")
+    report.add_argument("session", metavar="SESSION")
+    report.add_argument("--pdf", action="store_true", help="also report.pdf, for printing")
+    report.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where to write (the session's own folder)"
+    )
+
     fork = commands.add_parser("fork", help="begin a new session from a step of another")
     fork.add_argument("session", metavar="SESSION")
     fork.add_argument(
@@ -95,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     )
     init.add_argument("--force", action="store_true", help="replace files that are there")
 
-    for using in (run, resume, sessions, show, fork, doctor):
+    for using in (run, resume, sessions, show, report, fork, doctor):
         using.add_argument(
             "--data-dir",
             type=Path,

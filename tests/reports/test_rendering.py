@@ -40,6 +40,7 @@ def test_the_files(state: VirtualAgoraState) -> None:
         "topics/01_who-would-pay-and-how-much.md",
         "topics/02_would-fewer-people-drive.md",
         "transcript.md",
+        "report.html",
         "session.json",
     ]
 
@@ -469,7 +470,7 @@ def test_hostile_texts_stay_texts(state: VirtualAgoraState) -> None:
     files = final_report(state)
     assert len(files) == len(harmless)
     for name, text in files.items():
-        assert re.fullmatch(r"((final|topics)/)?[\w-]+\.(md|json)", name)
+        assert re.fullmatch(r"((final|topics)/)?[\w-]+\.(md|json|html)", name)
         if name.endswith(".md"):
             found = set(re.findall(r"(?<!\\)<[a-z/!?][^>]*>?", text))
             assert all(re.fullmatch(r'</a>|<a id="(m|topic-)\d+">', tag) for tag in found), found

@@ -16,7 +16,7 @@ from virtual_agora.voting.points import approval, cumulative, quadratic
 from virtual_agora.voting.positional import borda, plurality
 from virtual_agora.voting.ranked_pairs import ranked_pairs
 from virtual_agora.voting.rules import RULES, verdicts, winners
-from virtual_agora.voting.runoff import instant_runoff
+from virtual_agora.voting.runoff import elimination, instant_runoff
 from virtual_agora.voting.tally import order_with, tally
 
 # Tennessee choosing its capital: the standard example of rules disagreeing.
@@ -299,3 +299,30 @@ def test_shuffling_depends_on_the_seed_alone():
     assert shuffled(options, 1, "a") == shuffled(options, 1, "a")
     assert shuffled(options, 1, "a") != shuffled(options, 1, "b")
     assert sorted(shuffled(options, 1, "a")) == options
+
+
+def test_elimination_on_tennessee_goes_round_by_round_and_ends_with_a_majority():
+    rounds = elimination(CITIES, TENNESSEE)
+    assert [{city: len(ballots) for city, ballots in one.items()} for one in rounds] == [
+        {"Memphis": 42, "Nashville": 26, "Chattanooga": 15, "Knoxville": 17},
+        {"Memphis": 42, "Nashville": 26, "Knoxville": 32},
+        {"Memphis": 42, "Knoxville": 58},
+    ]
+    assert elimination(CITIES, []) == []
+
+
+def test_of_several_lowest_the_last_is_eliminated():
+    cast = [["a", "b", "c"], ["b", "a", "c"], ["b", "c", "a"], ["c", "a", "b"]]
+    assert elimination(["a", "b", "c"], cast) == [
+        {"a": [0], "b": [1, 2], "c": [3]},
+        {"a": [0, 3], "b": [1, 2]},
+        {"a": [0, 1, 2, 3]},
+    ]
+
+
+@given(profiles)
+def test_what_elimination_leaves_is_a_winner_of_instant_runoff(cast):
+    options = sorted(cast[0])
+    last = elimination(options, cast)[-1]
+    winner = max(last, key=lambda option: len(last[option]))
+    assert winner in winners(instant_runoff(options, cast))

@@ -2,6 +2,15 @@
 
 from virtual_agora.reports.data import session_json
 from virtual_agora.reports.files import write
-from virtual_agora.reports.rendering import final_report, topic_report
+from virtual_agora.reports.pdf import pdf, require_weasyprint
+from virtual_agora.reports.rendering import HTML, final_report, topic_report
 
-__all__ = ["final_report", "session_json", "topic_report", "write"]
+__all__ = [
+    "HTML",
+    "final_report",
+    "pdf",
+    "require_weasyprint",
+    "session_json",
+    "topic_report",
+    "write",
+]

@@ -6,18 +6,21 @@ import json
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from virtual_agora.measures import measure
 from virtual_agora.reports.facts import State
+from virtual_agora.reports.session_file import SCHEMA_ID
 from virtual_agora.state.demo import demo_stamp
 
 __all__ = ["session_json"]
 
 
 def session_json(state: State) -> str:
-    """The session, finished or not, as JSON. `demo` is the stamp, or null; other keys are those of the state.
+    """The session, finished or not, as JSON that fits the schema in `session_file`. `demo` is the stamp, or null; other keys are those of the state.
 
     There are no API keys in a state; what a `base_url` may carry of secrets is left out here.
     """
     data = {
+        "$schema": SCHEMA_ID,
         "demo": demo_stamp(state) or None,
         "session_id": state["session_id"],
         "schema_version": state["schema_version"],
@@ -42,6 +45,7 @@ def session_json(state: State) -> str:
         },
         **{field: state.get(field, []) for field in _GROWING},
         "usage": state.get("usage", {}),
+        "measures": measure(state),
     }
     return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
 

@@ -250,6 +250,7 @@ def _files(state: State) -> list[str]:
         "the proposals made before a ballot on the agenda are not kept"
     ]
     if _is_complete(state):
+        lines.append("- [The report to look at](report.html): all of it on one page, with plots")
         lines.append("- [Session data](session.json): the same and more, for programs")
     documents = state.get("context_documents", [])
     parts = ["## Files", "\n".join(lines)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from virtual_agora.citations import citable
+from virtual_agora.measures import measure
 from virtual_agora.reports.data import session_json
 from virtual_agora.reports.facts import (
     State,
@@ -17,6 +18,7 @@ from virtual_agora.reports.facts import (
     topics,
 )
 from virtual_agora.reports.files import slug
+from virtual_agora.reports.html import html_report
 from virtual_agora.reports.index import Entry, index
 from virtual_agora.reports.markdown import inline
 from virtual_agora.reports.positions import TRANSCRIPT, dissent, positions, speaker
@@ -25,7 +27,10 @@ from virtual_agora.reports.transcript import transcript
 from virtual_agora.reports.words import join, notice_lines, stamp, theme
 from virtual_agora.state.schema import Message
 
-__all__ = ["final_report", "topic_page", "topic_report"]
+__all__ = ["HTML", "final_report", "topic_page", "topic_report"]
+
+HTML = "report.html"
+"""The name of the report to look at."""
 
 UNWRITTEN = "*This section could not be written; the index says why.*"
 
@@ -62,7 +67,7 @@ def topic_report(state: State, topic: str) -> dict[str, str]:
 
 
 def final_report(state: State) -> dict[str, str]:
-    """Everything: the overview, the final report in numbered files, the topics, the transcript, the data."""
+    """Everything: the overview, the final report in numbered files, the topics, the transcript, the page, the data."""
     report = report_on(state, "")
     sections = report["sections"] if report else []
     finals = [
@@ -85,6 +90,7 @@ def final_report(state: State) -> dict[str, str]:
     for topic in topics(state):
         files |= topic_page(state, topic)
     files["transcript.md"] = transcript(state)
+    files[HTML] = html_report(state, measure(state))
     files["session.json"] = session_json(state)
     return files
 

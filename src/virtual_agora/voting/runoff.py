@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from virtual_agora.voting.ballots import Ranking, Unsettled, numbered
 
-__all__ = ["instant_runoff"]
+__all__ = ["elimination", "instant_runoff"]
 
 LIMIT = 60_000
 """The most sets of options still standing that are followed at once, times options: 3,000 for 20 options."""
@@ -49,6 +49,27 @@ def instant_runoff(options: Sequence[str], rankings: Sequence[Ranking]) -> dict[
 
 def _scores(options: Sequence[str], placed: Sequence[int]) -> dict[str, float]:
     return {option: float(len(options) - placed[at]) for at, option in enumerate(options)}
+
+
+def elimination(options: Sequence[str], rankings: Sequence[Ranking]) -> list[dict[str, list[int]]]:
+    """The rounds of one instant runoff: for each option still standing, the numbers of the ballots that are its.
+
+    It begins with the options that are somebody's first and ends with the round in which one has more than half of the
+    ballots. Of several that are lowest, the last in `options` drops out, so that the winner is one of those
+    that `instant_runoff` names, and may not be the only one. Empty without ballots.
+    """
+    ballots = numbered(options, rankings)
+    left = frozenset(order[0] for order in ballots if order)
+    rounds = []
+    while left:
+        theirs: dict[str, list[int]] = {options[option]: [] for option in sorted(left)}
+        for number, order in enumerate(ballots):
+            theirs[options[next(option for option in order if option in left)]].append(number)
+        rounds.append(theirs)
+        if 2 * max(map(len, theirs.values())) > len(ballots):
+            break
+        left -= {max(_lowest(left, Counter(map(tuple, ballots))))}
+    return rounds
 
 
 def _lowest(left: frozenset[int], ballots: Counter[tuple[int, ...]]) -> list[int]:

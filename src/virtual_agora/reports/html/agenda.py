@@ -1,0 +1,165 @@
+"""How the agenda was voted on, and what became of its topics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from virtual_agora.measures.model import Measures
+from virtual_agora.reports.facts import State, amount, last_poll, topics
+from virtual_agora.reports.html.contest import Contest, contest
+from virtual_agora.reports.html.prose import plain
+from virtual_agora.reports.verdicts import rule_name
+
+__all__ = ["Agenda", "Place", "agenda_of", "letter", "rules_said"]
+
+MOST_PLACES = 20
+"""The most topics that the list has."""
+
+LONGEST_TITLE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A topic of the agenda; `key` is its letter in the plots, `number` that among the topics discussed, or 0."""
+
+    key: str
+    title: str
+    score: str
+    became: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What some voting rules put first; `chosen`: the one that was used is among them."""
+
+    rules: str
+    first: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """The latest vote on the agenda; without one there is only what is `said`."""
+
+    said: str
+    places: Sequence[Place] = ()
+    hidden: int = 0
+    titles: Mapping[str, Place] | None = None
+    contest: Contest | None = None
+    verdicts: Sequence[Verdict] = ()
+    figures: Sequence[tuple[str, str]] = ()
+
+
+def agenda_of(state: State, measures: Measures) -> Agenda:
+    """The agenda as it was voted on."""
+    tally = state.get("tally")
+    if not tally:
+        return Agenda(
+            "The user defined the topics."
+            if state.get("user_defines_topics")
+            else "No agenda has been voted on."
+        )
+    counted = [title for group in tally["order"] for title in group]
+    voted = [*state.get("proposed_agenda", []), *counted]
+    others = [*topics(state), *state.get("agenda", [])]
+    listed = list(dict.fromkeys([*voted, *others]))
+    places = [_place(state, tally, letter(at), title) for at, title in enumerate(listed)]
+    ordered = [title for title in listed if title in set(counted)]
+    return Agenda(
+        said=_said(state, tally),
+        places=places[:MOST_PLACES],
+        hidden=len(places[MOST_PLACES:]),
+        titles=dict(zip(listed, places, strict=True)),
+        contest=contest(state, ordered, {t: p.key for t, p in zip(listed, places, strict=True)}),
+        verdicts=_verdicts(tally),
+        figures=_figures(measures),
+    )
+
+
+def letter(at: int) -> str:
+    """`A` to `Z`, then `AA`, `AB` and so on."""
+    head, tail = divmod(at, 26)
+    return (letter(head - 1) if head else "") + chr(ord("A") + tail)
+
+
+def rules_said(state: State) -> str:
+    """Whether the voting rules agree on what comes first, in a sentence; empty where that was not counted."""
+    counted = (state.get("tally") or {}).get("all_rules")
+    if not counted:
+        return ""
+    if counted["agree"]:
+        return "All voting rules put the same topic first on these ballots."
+    return "The voting rules disagree on which topic these ballots put first."
+
+
+def _place(state: State, tally: Mapping[str, Any], key: str, title: str) -> Place:
+    discussed = topics(state)
+    is_open = title in state.get("agenda", [])
+    waiting = "left undiscussed" if state.get("status") == "complete" else "still to come"
+    scores = tally["scores"]
+    return Place(
+        key=key,
+        title=plain(title, LONGEST_TITLE),
+        score=f"{scores[title]:g}" if title in scores else "–",
+        became="discussed" if title in discussed else waiting if is_open else "taken off",
+        number=discussed.index(title) + 1 if title in discussed else 0,
+    )
+
+
+def _said(state: State, tally: Mapping[str, Any]) -> str:
+    count = amount(tally["ballots"], "secret ballot")
+    if not tally["ballots"]:
+        count = "No usable ballot was cast; all topics are tied"
+    said = [f"{count}, counted by the rule “{rule_name(tally['rule'])}”"]
+    if tally["abstained"]:
+        said.append(amount(tally["abstained"], "abstention"))
+    if tally["tie_broken_by"]:
+        who = "the moderator" if tally["tie_broken_by"] == "moderator" else "lot"
+        said.append(f"a tie was broken by {who}")
+    occasions = {v["ballot"] for v in state.get("vote_history", []) if v["kind"] == "agenda"}
+    latest = f" This is the latest of {len(occasions)} votes." if len(occasions) > 1 else ""
+    reasons = (
+        " Each ballot and its reason are in the transcript." if last_poll(state, "agenda") else ""
+    )
+    return f"{'; '.join(said)}.{latest}{reasons}"
+
+
+def _verdicts(tally: Mapping[str, Any]) -> list[Verdict]:
+    counted = tally.get("all_rules") or {"verdicts": []}
+    return [
+        Verdict(
+            rules=", ".join(rule_name(rule) for rule in verdict["rules"]),
+            first="; ".join(plain(title, LONGEST_TITLE) for title in verdict["first"][:3])
+            + (f" and {len(verdict['first']) - 3} more" if len(verdict["first"]) > 3 else "")
+            + (" (tied)" if len(verdict["first"]) > 1 else ""),
+            chosen=tally["rule"] in verdict["rules"],
+        )
+        for verdict in counted["verdicts"]
+    ]
+
+
+def _figures(measures: Measures) -> list[tuple[str, str]]:
+    """What the measures say of the ballots, in words, with the figure."""
+    found = measures["agenda"]
+    margin, tau = found.get("winner_margin"), found.get("kendall_tau")
+    share = found.get("rule_agreement")
+    return [
+        (what, said)
+        for what, value, said in (
+            (
+                "The winner's lead over the runner-up, in shares of the ballots",
+                margin,
+                f"{margin or 0:.0%}",
+            ),
+            (
+                "How alike the ballots are (Kendall's τ, −1 to 1)",
+                tau,
+                f"{tau or 0:.2f}".replace("-", "−"),
+            ),
+            ("Other voting rules that put the same topic first", share, f"{share or 0:.0%}"),
+        )
+        if value is not None
+    ]

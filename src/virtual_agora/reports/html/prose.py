@@ -1,0 +1,146 @@
+"""Markdown that somebody else wrote, as HTML in which nothing runs and nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from virtual_agora.citations import CITATION, cited, claims
+from virtual_agora.cleaning import clean
+
+__all__ = ["Turn", "Turns", "cite", "plain", "prose"]
+
+DEEPEST = 6
+
+UNCITED = Markup(' <span class="uncited">no turn cited</span>')
+
+_MARKS = re.compile(r"^[\s>*+•-]*(?:\d{1,3}[.)]\s+)?")
+"""What begins a list item or a quotation."""
+
+
+def _parser() -> MarkdownIt:
+    # Without references, so that no text can give a citation another target; without images, so that they stay links.
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.disable(["image", "reference"])
+    parser.validateLink = lambda url: bool(re.match("https?://", url, re.IGNORECASE))  # type: ignore[method-assign]
+    return parser
+
+
+_PARSER = _parser()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Something said: its `id`, which is its anchor in the transcript, and by whom and when."""
+
+    id: str
+    number: int
+    speaker: str
+    when: str
+
+    @property
+    def words(self) -> str:
+        """`Turn 12: Ada, round 2`."""
+        return f"Turn {self.number}: {self.speaker}, {self.when}"
+
+
+Turns = Mapping[str, Turn]
+"""What was said, by id."""
+
+
+def plain(text: str, limit: int = 0) -> str:
+    """`text` on one line, of at most `limit` characters if there is a limit."""
+    line = " ".join(clean(text).split())
+    if not limit or len(line) <= limit:
+        return line
+    cut = line[: limit - 2]
+    return f"{cut.rpartition(' ')[0] or cut} …"
+
+
+def cite(ids: Sequence[str], turns: Turns) -> Markup:
+    """Links to turns of the transcript; an id of none is shown as what it is."""
+    links = [_link(turns[id_]) if id_ in turns else _broken(id_) for id_ in ids]
+    return Markup('<span class="cite">[{}]</span>').format(Markup(", ").join(links))
+
+
+def prose(text: str, turns: Turns, *, under: int, flag: bool = False) -> Markup:
+    """`text` as HTML below a heading of level `under`; citations become links to turns.
+
+    HTML in it becomes visible text, links lead to web pages only, images become links. With `flag`, paragraphs and
+    list items that cite no turn there is are marked.
+    """
+    whole = clean(text).strip("\n")
+    tokens = _PARSER.parse(whole)
+    _demote(tokens, under)
+    for token in tokens:
+        if token.type == "inline":
+            token.children = list(_with_citations(token.children or [], turns))
+    if flag:
+        _mark_uncited(tokens, whole, turns)
+    return Markup(_PARSER.renderer.render(list(_with_scrolling(tokens)), _PARSER.options, {}))
+
+
+def _link(turn: Turn) -> Markup:
+    return Markup('<a href="#{}" title="{}" aria-label="{}">{}</a>').format(
+        turn.id, turn.words, turn.words, turn.number
+    )
+
+
+def _broken(id_: str) -> Markup:
+    return Markup('<span class="broken">{}: there is no such turn</span>').format(id_)
+
+
+def _demote(tokens: Sequence[Token], under: int) -> None:
+    headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
+    highest = min((int(token.tag[1]) for token in headings), default=1)
+    for token in headings:
+        token.tag = f"h{min(DEEPEST, int(token.tag[1]) - highest + under + 1)}"
+
+
+def _with_citations(children: Sequence[Token], turns: Turns) -> Iterator[Token]:
+    inside = 0
+    for child in children:
+        if child.type == "link_open":
+            child.attrSet("rel", "noopener noreferrer")
+        inside += child.nesting if child.type.startswith("link_") else 0
+        if child.type != "text" or inside:
+            yield child
+            continue
+        end = 0
+        for match in CITATION.finditer(child.content):
+            yield _text(child.content[end : match.start()])
+            yield _html(cite(cited(match[0]), turns))
+            end = match.end()
+        yield _text(child.content[end:])
+
+
+def _mark_uncited(tokens: Sequence[Token], text: str, turns: Turns) -> None:
+    bare = {_MARKS.sub("", claim.text) for claim in claims(text, turns) if not claim.turns}
+    for opening, token in pairwise(tokens):
+        if opening.type == "paragraph_open" and _MARKS.sub("", token.content) in bare:
+            token.children = [*(token.children or []), _html(UNCITED)]
+
+
+def _with_scrolling(tokens: Sequence[Token]) -> Iterator[Token]:
+    for token in tokens:
+        if token.type == "table_open":
+            yield _html(
+                Markup('<div class="scroll" role="region" aria-label="Table" tabindex="0">')
+            )
+        yield token
+        if token.type == "table_close":
+            yield _html(Markup("</div>"))
+
+
+def _text(content: str) -> Token:
+    return Token("text", "", 0, content=content)
+
+
+def _html(content: Markup) -> Token:
+    return Token("html_inline", "", 0, content=content)

@@ -1,0 +1,125 @@
+"""`virtual-agora report`: a session's reports, written again or on paper."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from tests.conftest import THEME, offline_config
+from tests.reports.test_html import check
+from tests.support.page import read
+from virtual_agora.execution.session import Agora
+from virtual_agora.main import main
+from virtual_agora.reports.session_file import SCHEMA_ID, SessionFile
+
+OFFLINE = {"provider": "offline", "model": "scripted", "count": 2}
+RULES = {"min_rounds": 1, "max_rounds": 1, "seed": 7}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yml").write_text(yaml.safe_dump({"agents": [OFFLINE], "session": RULES}))
+    return tmp_path
+
+
+@pytest.fixture
+def say(capsys):
+    """Carry out a command line: its exit code, standard output and standard error."""
+
+    def carry_out(*words):
+        code = main([*words])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    return carry_out
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def valid(path: Path) -> dict:
+    session = json.loads(path.read_text())
+    assert session["$schema"] == SCHEMA_ID
+    TypeAdapter(SessionFile).validate_python(session)
+    assert set(session) == SessionFile.__required_keys__
+    return session
+
+
+def test_a_finished_session_is_written_again_as_it_was_and_on_paper(say, folder):
+    assert say("run", THEME, "--topic", "Who pays?", "--yes", "--session", "s")[0] == 0
+    own = folder / "reports" / "session_s"
+    before = contents(own)
+    check(read(before["report.html"].decode()))
+    assert "](report.html)" in before["index.md"].decode()
+    assert valid(own / "session.json")["measures"]["topics"]
+    (own / "report.html").unlink()
+    code, out, _ = say("report", "s")
+    assert (code, contents(own)) == (0, before)
+    assert "reports/session_s/report.html" in out
+    assert say("report", "s", "--pdf", "--to", "paper")[0] == 0
+    paper = contents(folder / "paper")
+    printed = paper.pop("report.pdf")
+    assert paper == before
+    assert printed.startswith(b"%PDF-")
+    parts = re.findall(rb"stream\n(.*?)\nendstream", printed, re.DOTALL)
+    inside = b"".join(zlib.decompressobj().decompress(part) for part in parts if part[:1] == b"x")
+    assert b"/Outlines" in inside
+    assert inside.count(b"/Subtype /Link") > 10
+    assert len(re.findall(rb"/Type /Page\b", inside)) > 2
+
+
+def test_an_unfinished_session_has_reports_too(say, folder):
+    assert say("run", THEME, "--session", "s")[0] == 3
+    assert say("report", "s", "--to", "so-far")[0] == 0
+    found = read((folder / "so-far" / "report.html").read_text())
+    check(found)
+    assert "The session has not ended." in found.text
+    assert valid(folder / "so-far" / "session.json")["status"] == "running"
+
+
+def test_without_weasyprint_or_pango_it_says_what_to_install_and_changes_nothing(
+    say, folder, monkeypatch
+):
+    assert say("run", THEME, "--session", "s")[0] == 3
+    before = contents(folder)
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    code, _, err = say("report", "s", "--pdf")
+    assert (code, "pip install 'virtual-agora[pdf]'" in err) == (2, True)
+    monkeypatch.delitem(sys.modules, "weasyprint")
+    (folder / "broken").mkdir()
+    (folder / "broken" / "weasyprint.py").write_text("raise OSError('cannot load libpango-1.0-0')")
+    monkeypatch.syspath_prepend(folder / "broken")
+    code, _, err = say("report", "s", "--pdf")
+    assert (code, "apt install libpango-1.0-0" in err) == (2, True)
+    assert {name for name in contents(folder) if "broken" not in name} == set(before)
+
+
+def test_what_cannot_be_reported_is_said_in_a_sentence(say, folder):
+    code, _, err = say("report", "nothing")
+    assert (code, "There are no sessions yet" in err) == (2, True)
+    with Agora(folder / "home") as agora:
+        agora.create(offline_config(), reports_dir=folder, session_id="s")
+    code, _, err = say("report", "s")
+    assert code == 2
+    assert "has no theme yet" in err
+    assert "virtual-agora resume s" in err
+    code, _, err = say("report", "other")
+    assert (code, "other" in err) == (2, True)
+    assert say("run", THEME, "--session", "t")[0] == 3
+    (folder / "file").write_text("")
+    code, _, err = say("report", "t", "--to", "file")
+    assert (code, "there is a file where a folder" in err) == (4, True)
