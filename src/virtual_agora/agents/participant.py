@@ -58,13 +58,28 @@ class Participant(Member):
         self, state: State, topic: str, round: int, heard: Sequence[Message]
     ) -> Request[MovedPositionAnswer]:
         """Where it stands after a round of which it has `heard` everything."""
-        return self._moved("round_position", state, topic, round, heard)
+        return self.request(
+            "round_position",
+            MovedPositionAnswer,
+            state,
+            live_round(heard, round, attributed=_attributed(state)),
+            topic=topic,
+            round=round,
+            own=self._opening(state, topic),
+        )
 
     def closing_position(
-        self, state: State, topic: str, round: int, heard: Sequence[Message]
+        self, state: State, topic: str, round: int
     ) -> Request[MovedPositionAnswer]:
-        """Where it stands when the topic is closed; `heard` is what was said in the last round."""
-        return self._moved("closing_position", state, topic, round, heard)
+        """Where it stands when the topic is closed; of what was said it is shown the summaries, as for the last words."""
+        return self.request(
+            "closing_position",
+            MovedPositionAnswer,
+            state,
+            topic=topic,
+            round=round,
+            own=self._opening(state, topic),
+        )
 
     def control_position(self, state: State, topic: str, round: int) -> Request[PositionAnswer]:
         """Where it would stand after thinking alone: nothing of any discussion is shown."""
@@ -117,19 +132,6 @@ class Participant(Member):
     def modification(self, state: State, remaining: Sequence[str]) -> Request[ModificationAnswer]:
         """What to add to the agenda and what to take off it."""
         return self.request("modification", modification_form(remaining), state, _agenda(remaining))
-
-    def _moved(
-        self, task: str, state: State, topic: str, round: int, heard: Sequence[Message]
-    ) -> Request[MovedPositionAnswer]:
-        return self.request(
-            task,
-            MovedPositionAnswer,
-            state,
-            live_round(heard, round, attributed=_attributed(state)),
-            topic=topic,
-            round=round,
-            own=self._opening(state, topic),
-        )
 
     def _opening(self, state: State, topic: str) -> str:
         """Its own opening position on the topic, if it gave one."""

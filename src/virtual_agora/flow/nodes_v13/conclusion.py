@@ -62,10 +62,9 @@ class ConclusionNodes(FlowNode):
         if rules.positions == "off":
             return asking.update(positions=[])
         topic, number = state["current_topic"], state["current_round"]
-        said = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
         members = asking.participants()
         requests: list[Request[Any]] = [
-            member.closing_position(state, topic, number, said) for member in members
+            member.closing_position(state, topic, number) for member in members
         ]
         if rules.control:
             requests += [member.control_position(state, topic, number) for member in members]
