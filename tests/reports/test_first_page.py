@@ -157,7 +157,7 @@ def test_positions_before_and_after_are_a_table(state: VirtualAgoraState) -> Non
         "| --- | --- | --- | --- | --- |\n"
         "| Ada | −1 (60 %). It should, before all. | +2 (75 %). It should, after all. | "
         f"−1 (75 %). It should, control all. | {moved} |\n"
-        "| Bruno | none (60 %). It should, before all. | – | – | – |",
+        "| Bruno | no stance (60 %). It should, before all. | – | – | – |",
         "For comparison, one model without a persona, asked alone: "
         "+1 (75 %). It should, single_model all.",
     ]
