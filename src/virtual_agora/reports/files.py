@@ -45,8 +45,8 @@ def write(files: Mapping[str, str], folder: Path) -> list[Path]:
     return paths
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Have `text` in the file as UTF-8, on the disk and not only on its way there.
+def write_atomically(path: Path, text: str | bytes) -> None:
+    """Have `text`, as UTF-8 if it is none yet, in the file: on the disk and not only on its way there.
 
     A reader finds the file as it was or as it shall be, never half of it. One that holds the text already is not
     touched; folders that are missing are made.
@@ -54,7 +54,7 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         StorageError: the disk refuses; a file that was there is as it was.
     """
-    content = text.encode("utf-8", "replace")
+    content = text.encode("utf-8", "replace") if isinstance(text, str) else text
     with _explained(path):
         if _holds(path, content):
             return
