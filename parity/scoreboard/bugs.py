@@ -356,7 +356,7 @@ AGORA = (
     ),
     agora(
         "empty-summary", "P403", "A summary that fails is swallowed, and an empty one is kept.",
-        ("flow/nodes_v13/discussion.py", "        reply = asking.one(self.summarizer(state).round_summary(state, topic, number, said))\n        summary = RoundSummary(topic=topic, round=number, text=reply.value or \"\")\n", "        try:\n            reply = asking.one(self.summarizer(state).round_summary(state, topic, number, said))\n            text = reply.value or \"\"\n        except Exception:\n            text = \"\"\n        summary = RoundSummary(topic=topic, round=number, text=text)\n"),
+        ("flow/nodes_v13/discussion.py", "        reply, *noted = asking.all(asked)\n        summary = RoundSummary(topic=topic, round=number, text=reply.value or \"\")\n", "        try:\n            reply, *noted = asking.all(asked)\n            text = reply.value or \"\"\n        except Exception:\n            text, noted = \"\", []\n        summary = RoundSummary(topic=topic, round=number, text=text)\n"),
     ),
     agora(
         "nameless-error", "P404", "The shell round a step hides what made it fail.",
@@ -395,15 +395,15 @@ AGORA = (
     ),
     agora(
         "dropped-branch", "P704", "The summary of a topic is no longer started beside its report, only the report is.",
-        ("flow/graph_v13.py", '        ("final_considerations", "topic_summary_generation"),\n', '        ("topic_report_generation", "topic_summary_generation"),\n'),
+        ("flow/graph_v13.py", '    for writing in ("topic_report_generation", "topic_summary_generation"):\n', '    graph.add_edge("topic_report_generation", "topic_summary_generation")\n    for writing in ("topic_report_generation",):\n'),
     ),
     agora(
         "one-call-more", "P804", "Every round is summarised twice, and the second summary is kept.",
-        ("flow/nodes_v13/discussion.py", "        summary = RoundSummary(topic", "        reply = asking.one(self.summarizer(state).round_summary(state, topic, number, said))\n        summary = RoundSummary(topic"),
+        ("flow/nodes_v13/discussion.py", "        summary = RoundSummary(topic", "        reply, *noted = asking.all(asked)\n        summary = RoundSummary(topic"),
     ),
     agora(
         "growing-prompt", "P805", "A speaker is given everything said on the topic instead of the round so far.",
-        ("flow/nodes_v13/discussion.py", ' if m["topic"] == topic and m["round"] == number]\n        for speaker', ' if m["topic"] == topic]\n        for speaker'),
+        ("flow/nodes_v13/discussion.py", ' if m["topic"] == topic and m["round"] == number]\n        present', ' if m["topic"] == topic]\n        present'),
     ),
     agora(
         "drain-swallowed", "P905", "The shell round a step lets the interrupt through, and takes a drain for a failure.",

@@ -103,7 +103,8 @@ def test_a_changed_threshold_is_found(histories: Any) -> None:
 
 def test_a_dropped_edge_is_found(histories: Any) -> None:
     def dropped(graph: Any) -> None:
-        graph.edges -= {("final_considerations", "topic_summary_generation")}
+        both = ("final_considerations", "closing_positions")
+        graph.waiting_edges -= {(both, "topic_summary_generation")}
 
     assert found(histories[0], dropped) == {
         ("P704", "final_considerations", "to topic_summary_generation")

@@ -48,7 +48,10 @@ class SessionStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class CallStarted(Event):
-    """An agent is being asked. `task` is the prompt's name, e.g. `statement`; `model` is `provider/model`."""
+    """An agent is being asked. `task` is the prompt's name, e.g. `statement`; `model` is `provider/model`.
+
+    `charge` is that of a further prompt, e.g. `dissenter`, or empty.
+    """
 
     call_id: str
     agent: str
@@ -57,6 +60,7 @@ class CallStarted(Event):
     task: str
     topic: str
     round: int
+    charge: str = ""
 
 
 @dataclass(frozen=True, slots=True)

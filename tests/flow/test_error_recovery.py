@@ -93,7 +93,9 @@ def test_a_stream_without_an_end_is_left_and_the_turn_skipped(make_flow, wire):
 
 @pytest.mark.parametrize("model", ["always-500", "cut-off"])
 def test_an_agent_that_fails_for_good_is_skipped_and_then_excluded(make_flow, wire, clock, model):
-    flow = make_flow(panel(wire, "good", "good", model, min_rounds=4, max_rounds=4))
+    flow = make_flow(
+        panel(wire, "good", "good", model, min_rounds=4, max_rounds=4, positions="off")
+    )
     session = flow.create_session(THEME, topics=TOPICS)
     state = finish(flow, session)
     lost = [("skipped", "participant-3")] * 3 + [("excluded", "participant-3")]
@@ -316,7 +318,7 @@ def test_what_cannot_be_saved_is_not_paid_for(make_flow, wire, tmp_path):
     with sqlite3.connect(folder / DATABASE) as connection:
         connection.execute("PRAGMA page_size=512")  # so that every answer needs room of its own
     with open_saver(folder) as saver:
-        flow = make_flow(panel(wire, *["good"] * 12), checkpointer=saver)
+        flow = make_flow(panel(wire, *["good"] * 12, positions="off"), checkpointer=saver)
         session = flow.create_session(THEME, topics=TOPICS)
 
         def fill_the_disk(event):
@@ -372,7 +374,7 @@ def test_a_role_nobody_can_stand_in_for_is_asked_about(make_flow, wire, clock):
 
 def test_a_bug_costs_nothing_that_was_paid_for(make_flow, wire):
     """The step breaks after its calls; resumed without the bug, none of them is made again."""
-    flow = make_flow(panel(wire, "good", "good", "good"))
+    flow = make_flow(panel(wire, "good", "good", "good", positions="off"))
     session = flow.create_session(THEME, topics=TOPICS)
     original = flow.nodes.discussion_round_node
 

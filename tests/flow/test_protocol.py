@@ -27,6 +27,7 @@ AGENDA = [
 ROUND = ["discussion_round", "round_summarization"]
 CLOSE = [
     "final_considerations",
+    "closing_positions",
     "topic_report_generation",
     "topic_summary_generation",
     "file_output",
@@ -35,10 +36,10 @@ END = ["final_report_generation", "multi_file_output"]
 
 
 def names(updates):
-    """The steps in order; the two that run side by side by name."""
+    """The steps in order; those that run side by side as `CLOSE` lists them."""
     steps = [name for name, _ in updates]
     for at, (one, other) in enumerate(itertools.pairwise(steps)):
-        if (one, other) == ("topic_summary_generation", "topic_report_generation"):
+        if (other, one) in itertools.pairwise(CLOSE):
             steps[at : at + 2] = [other, one]
     return steps
 
@@ -50,11 +51,12 @@ def run(flow, session_id, **by_type):
 def test_an_agenda_of_the_assemblys_own_from_theme_to_report(make_flow):
     flow = make_flow()
     session = flow.create_session(THEME)
-    topic = ["announce_item", *ROUND * 3, "end_topic_poll", "periodic_user_stop", "vote_evaluation"]
+    topic = ["announce_item", "opening_positions", *ROUND * 3]
+    topic += ["end_topic_poll", "periodic_user_stop", "vote_evaluation"]
     steps = run(flow, session, agenda_approval={"action": "reorder", "order": [2, 1]})
     state = flow.state_manager.get_snapshot()
     assert steps[:9] == OPENING + AGENDA
-    assert steps[9:23] == [*topic, *CLOSE]
+    assert steps[9:25] == [*topic, *CLOSE]
     assert steps[-2:] == END
     assert state["status"] == "complete"
     assert state["completed_topics"][0] == state["proposed_agenda"][1]

@@ -33,7 +33,13 @@ def test_calls_that_do_not_depend_on_each_other_start_together_and_turns_follow_
                 "moderator": agent("good"),
                 "summarizer": agent("good"),
                 "report_writer": agent("together-2"),
-                "session": {"seed": 1, "min_rounds": 1, "checkpoint_interval": 1},
+                "session": {
+                    "seed": 1,
+                    "min_rounds": 1,
+                    "checkpoint_interval": 1,
+                    "positions": "every_round",
+                    "control": True,
+                },
             }
         )
         flow = make_flow(config)

@@ -66,6 +66,16 @@ def poll(**changes):
     return lambda state: {**state, "poll": {**state["poll"], **changes}}
 
 
+def under(**rules):
+    """The session's rules, others than it was held under."""
+
+    def changed(state):
+        session = {**state["config"]["session"], **rules}
+        return {**state, "config": {**state["config"], "session": session}}
+
+    return changed
+
+
 def at(phase):
     """The session says that it is in another phase."""
     return lambda state: {
@@ -175,7 +185,13 @@ def test_a_real_state_is_valid(whole):
             "the current topic is already completed",
         ),
         (
-            put(current_topic="", messages=[], round_summaries=[], vote_history=[]),
+            put(
+                current_topic="",
+                messages=[],
+                positions=[],
+                round_summaries=[],
+                vote_history=[],
+            ),
             "there is no current topic in phase 2",
         ),
         (at(4), "there is a current topic in phase 4"),
@@ -197,6 +213,10 @@ def test_a_real_state_is_valid(whole):
             last("round_summaries", topic="Ghost"),
             "round_summaries on topics that were not discussed: Ghost",
         ),
+        (
+            last("positions", topic="Ghost"),
+            "positions on topics that were not discussed: Ghost",
+        ),
         (again("messages"), "two messages share an id"),
         (again("round_summaries"), "a round is summarized twice"),
         # The members.
@@ -214,6 +234,27 @@ def test_a_real_state_is_valid(whole):
             "vote_history names who is no participant: moderator",
         ),
         (put(excluded=PARTICIPANTS), "no participant is left"),
+        # The positions.
+        (last("positions", agent="nobody"), "positions names who is no participant: nobody"),
+        (last("positions", agent="moderator"), "the moderator took a position"),
+        (
+            last("positions", moment="control", moved_by=[]),
+            "positions of moments that config does not have: control",
+        ),
+        (under(positions="off"), "positions of moments that config does not have: after, before"),
+        (
+            lambda state: under(single_model=True)(last("positions", moment="single_model")(state)),
+            "the position of a single model is not the moderator's model's",
+        ),
+        (again("positions"), "somebody took a position twice at one moment"),
+        (
+            first("positions", moved_by=["m0001"]),
+            "positions that cannot have been moved name turns: before",
+        ),
+        (
+            last("positions", moment="after", moved_by=["m9999"]),
+            "positions moved by turns that do not exist: m9999",
+        ),
         # The votes.
         (
             lambda state: {**state, "vote_history": state["vote_history"][::-1]},

@@ -16,8 +16,10 @@ __all__ = [
     "BallotAnswer",
     "Collation",
     "ModificationAnswer",
+    "MovedPositionAnswer",
     "Outline",
     "PollAnswer",
+    "PositionAnswer",
     "Proposals",
     "Topic",
     "ballot_form",
@@ -81,6 +83,21 @@ class PollAnswer(_Form):
             if word in ("yes", "no")
             else None
         )
+
+
+class PositionAnswer(_Form):
+    """Where somebody stands on a topic. Not read from plain text: a stance would have to be guessed."""
+
+    stance: Annotated[int, Field(ge=-3, le=3)] | None
+    confidence: int = Field(ge=0, le=100)
+    position: str = Field(min_length=1, max_length=1000)
+    reasons: list[Annotated[str, Field(max_length=1000)]] = Field(max_length=4)
+
+
+class MovedPositionAnswer(PositionAnswer):
+    """Where somebody stands after a discussion, and the ids of the turns that changed or shaped it."""
+
+    moved_by: list[str] = Field(max_length=20)
 
 
 class Section(_Form):

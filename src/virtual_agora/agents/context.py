@@ -11,9 +11,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from virtual_agora.state.schema import Message
+from virtual_agora.state.schema import Message, Position
 
-__all__ = ["closed_topics", "fence", "live_round", "options", "shared_context", "statements"]
+__all__ = [
+    "closed_topics",
+    "fence",
+    "live_round",
+    "options",
+    "own_position",
+    "shared_context",
+    "statements",
+    "undiscussed",
+]
 
 _TAGS = [
     "theme",
@@ -34,6 +43,7 @@ _TAGS = [
     "section",
     "agenda",
     "assignment",
+    "your_position",
     "you",
     "task",
 ]
@@ -78,22 +88,44 @@ def closed_topics(state: Mapping[str, Any], *, except_for: str = "") -> str:
     )
 
 
-def statements(messages: Iterable[Message], *, tag: str = "statement") -> list[str]:
-    """What was said, verbatim and unattributed, by its id; the user's own words are marked as theirs."""
+def statements(
+    messages: Iterable[Message], *, tag: str = "statement", attributed: bool = False
+) -> list[str]:
+    """What was said, verbatim, by its id; the user's own words are marked as theirs.
+
+    `attributed` adds the speakers' names. Whether a turn was one of ordered dissent is never said.
+    """
+
+    def origin(message: Message) -> dict[str, str]:
+        if message["kind"] == "user":
+            return {"from": "user"}
+        return {"speaker": message["speaker"]} if attributed else {}
+
     return [
-        fence(
-            tag,
-            message["content"],
-            id=message["id"],
-            **({"from": "user"} if message["kind"] == "user" else {}),
-        )
-        for message in messages
+        fence(tag, message["content"], id=message["id"], **origin(message)) for message in messages
     ]
 
 
-def live_round(messages: Sequence[Message], number: int) -> str:
+def live_round(messages: Sequence[Message], number: int, *, attributed: bool = False) -> str:
     """The round in progress."""
-    return _group("live_round", statements(messages), round=number)
+    return _group("live_round", statements(messages, attributed=attributed), round=number)
+
+
+def own_position(position: Position) -> str:
+    """A participant's own position, for itself alone."""
+    stance = "none" if position["stance"] is None else f"{position['stance']:+d}"
+    reasons = [f"- {reason}" for reason in position["reasons"]]
+    return fence(
+        "your_position",
+        "\n".join([position["position"], *reasons]),
+        stance=stance,
+        confidence=position["confidence"],
+    )
+
+
+def undiscussed(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a session only what was there before anybody spoke: theme and documents."""
+    return {field: state[field] for field in ("main_topic", "context_documents") if field in state}
 
 
 def options(titles: Iterable[str]) -> str:

@@ -42,15 +42,25 @@ class Member:
         *material: str,
         topic: str = "",
         round: int = 0,
+        own: str = "",
+        charge: str = "",
         **values: str | int,
     ) -> Request[T]:
-        """Put together what this member hears: the shared context, the task's `material`, itself, the task."""
+        """Put together what this member hears: the shared context, the task's `material`, itself, the task.
+
+        `own` is what it alone knows; `charge` names a further prompt, which gives its turn a charge of its own.
+        """
+        instruction = self.prompts.fill(task, round=round, **values)
+        charged = {"charge": charge} if charge else {}
+        if charge:
+            instruction = join([instruction, self.prompts.fill(charge)])
         prompt = join(
             [
                 shared_context(state, topic=topic),
                 *material,
                 fence("you", self.record["persona"] or "", name=self.record["name"]),
-                fence("task", self.prompts.fill(task, round=round, **values), name=task),
+                own,
+                fence("task", instruction, name=task, **charged),
             ]
         )
         schema = form if issubclass(form, BaseModel) else None
@@ -61,5 +71,6 @@ class Member:
             schema=schema,
             topic=topic,
             round=round,
+            charge=charge,
         )
         return Request(self.record, call, form)

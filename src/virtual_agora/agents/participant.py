@@ -8,14 +8,23 @@ from typing import Any
 from virtual_agora.agents.answers import (
     BallotAnswer,
     ModificationAnswer,
+    MovedPositionAnswer,
     PollAnswer,
+    PositionAnswer,
     Proposals,
     ballot_form,
     modification_form,
 )
-from virtual_agora.agents.context import fence, join, live_round, options
+from virtual_agora.agents.context import (
+    fence,
+    join,
+    live_round,
+    options,
+    own_position,
+    undiscussed,
+)
 from virtual_agora.agents.member import Member, Request
-from virtual_agora.state.schema import Message
+from virtual_agora.state.schema import Message, Position
 
 __all__ = ["Participant", "proposals_text"]
 
@@ -41,12 +50,56 @@ class Participant(Member):
         """A secret ranking of `titles`, which come in this voter's own order."""
         return self.request("ballot", ballot_form(titles), state, options(titles))
 
-    def statement(
+    def opening_position(self, state: State, topic: str) -> Request[PositionAnswer]:
+        """Where it stands before anybody has spoken, blind to where the others do."""
+        return self.request("opening_position", PositionAnswer, state, topic=topic)
+
+    def round_position(
         self, state: State, topic: str, round: int, heard: Sequence[Message]
-    ) -> Request[str]:
-        """Its turn in a round; `heard` is what was said in it so far."""
+    ) -> Request[MovedPositionAnswer]:
+        """Where it stands after a round of which it has `heard` everything."""
+        return self._moved("round_position", state, topic, round, heard)
+
+    def closing_position(
+        self, state: State, topic: str, round: int, heard: Sequence[Message]
+    ) -> Request[MovedPositionAnswer]:
+        """Where it stands when the topic is closed; `heard` is what was said in the last round."""
+        return self._moved("closing_position", state, topic, round, heard)
+
+    def control_position(self, state: State, topic: str, round: int) -> Request[PositionAnswer]:
+        """Where it would stand after thinking alone: nothing of any discussion is shown."""
         return self.request(
-            "statement", str, state, live_round(heard, round), topic=topic, round=round
+            "control_position",
+            PositionAnswer,
+            undiscussed(state),
+            topic=topic,
+            round=round,
+            own=self._opening(state, topic),
+        )
+
+    def statement(
+        self,
+        state: State,
+        topic: str,
+        round: int,
+        heard: Sequence[Message],
+        *,
+        dissenter: bool = False,
+    ) -> Request[str]:
+        """Its turn in a round; `heard` is what was said in it so far.
+
+        In the first round it is reminded of its own opening position. A `dissenter` is told to argue against the
+        prevailing view.
+        """
+        return self.request(
+            "statement",
+            str,
+            state,
+            live_round(heard, round, attributed=_attributed(state)),
+            topic=topic,
+            round=round,
+            own=self._opening(state, topic) if round == 1 else "",
+            charge="dissenter" if dissenter else "",
         )
 
     def poll(self, state: State, topic: str, round: int) -> Request[PollAnswer]:
@@ -65,6 +118,26 @@ class Participant(Member):
         """What to add to the agenda and what to take off it."""
         return self.request("modification", modification_form(remaining), state, _agenda(remaining))
 
+    def _moved(
+        self, task: str, state: State, topic: str, round: int, heard: Sequence[Message]
+    ) -> Request[MovedPositionAnswer]:
+        return self.request(
+            task,
+            MovedPositionAnswer,
+            state,
+            live_round(heard, round, attributed=_attributed(state)),
+            topic=topic,
+            round=round,
+            own=self._opening(state, topic),
+        )
+
+    def _opening(self, state: State, topic: str) -> str:
+        """Its own opening position on the topic, if it gave one."""
+        mine = (self.record["id"], topic, "before")
+        said: list[Position] = state.get("positions", [])
+        found = (p for p in said if (p["agent"], p["topic"], p["moment"]) == mine)
+        return next(map(own_position, found), "")
+
 
 def proposals_text(proposals: Sequence[Sequence[Mapping[str, str]]]) -> str:
     """Members' proposals, one block for each list of topics."""
@@ -73,6 +146,10 @@ def proposals_text(proposals: Sequence[Sequence[Mapping[str, str]]]) -> str:
         for topics in proposals
     ]
     return f"<proposals>\n{join(blocks)}\n</proposals>"
+
+
+def _attributed(state: State) -> bool:
+    return bool(state["config"]["session"].get("attribution") == "shown")
 
 
 def _agenda(titles: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The ways between the steps, where there is a choice: pure functions of the state.
 
-The return types name every possible next step, which is what draws the graph completely.
+The return types name every possible next step, which is what draws the graph completely. A list of steps runs them
+side by side.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ __all__ = [
     "after_agenda_approval",
     "after_agenda_modification",
     "after_agent_poll",
-    "after_announcement",
     "after_discussion",
     "after_evaluation",
+    "after_opening_positions",
     "after_poll",
     "after_summary",
     "after_theme",
@@ -41,8 +42,8 @@ def after_agenda_approval(
     return "announce_item" if state["agenda"] else "final_report_generation"
 
 
-def after_announcement(state: State) -> Round:
-    """A topic begins with its first round."""
+def after_opening_positions(state: State) -> Round:
+    """A topic begins with its first round, once everybody has said where they stand."""
     return _next_round(state)
 
 
@@ -79,9 +80,11 @@ def after_poll(state: State) -> Literal["periodic_user_stop", "vote_evaluation"]
 
 def after_evaluation(
     state: State,
-) -> Literal["user_turn", "discussion_round", "final_considerations"]:
-    """Concluded, or another round."""
-    return "final_considerations" if state["concluded_by"] else _next_round(state)
+) -> list[Literal["user_turn", "discussion_round", "final_considerations", "closing_positions"]]:
+    """Concluded, which takes last words and positions, or another round."""
+    if state["concluded_by"]:
+        return ["final_considerations", "closing_positions"]
+    return [_next_round(state)]
 
 
 def after_topic(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -50,6 +50,7 @@ NODES: dict[str, int] = {
     "synthesize_agenda": 1,
     "agenda_approval": 1,
     "announce_item": 2,
+    "opening_positions": 2,
     "user_turn": 2,
     "discussion_round": 2,
     "round_summarization": 2,
@@ -57,6 +58,7 @@ NODES: dict[str, int] = {
     "periodic_user_stop": 2,
     "vote_evaluation": 2,
     "final_considerations": 3,
+    "closing_positions": 3,
     "topic_report_generation": 3,
     "topic_summary_generation": 3,
     "file_output": 3,
@@ -71,7 +73,7 @@ NODES: dict[str, int] = {
 WAYS = {
     "get_theme": edges.after_theme,
     "agenda_approval": edges.after_agenda_approval,
-    "announce_item": edges.after_announcement,
+    "opening_positions": edges.after_opening_positions,
     "user_turn": edges.after_user_turn,
     "discussion_round": edges.after_discussion,
     "round_summarization": edges.after_summary,
@@ -83,6 +85,12 @@ WAYS = {
     "agenda_modification": edges.after_agenda_modification,
 }
 """The steps after which there is a choice."""
+
+BESIDE = frozenset({"closing_positions"})
+"""Steps that begin together with another one of their phase, which says for both that it is entered."""
+
+AT_ONCE = 3 * MAX_PARTICIPANTS + 2
+"""The most that is under way together: everybody's last words, position and control, in two steps side by side."""
 
 STEP_LIMIT = 10**9
 """LangGraph's guard against endless graphs; here the protocol's own bounds end a session."""
@@ -98,28 +106,37 @@ def build_graph(flow: VirtualAgoraV13Flow) -> StateGraph[Any, Any, Any, Any]:
     """The protocol's graph; its steps are looked up on `flow.nodes` when they run."""
     graph = StateGraph(VirtualAgoraState)
     for name, phase in NODES.items():
-        graph.add_node(name, cast(Any, V13NodeWrapper(flow, name, phase)))
+        wrapper = V13NodeWrapper(flow, name, phase, enters=name not in BESIDE)
+        graph.add_node(name, cast(Any, wrapper))
     graph.add_edge(START, "config_and_keys")
     for one, other in (
         ("config_and_keys", "agent_instantiation"),
         ("agent_instantiation", "get_theme"),
+        ("announce_item", "opening_positions"),
         ("agenda_proposal", "topic_refinement"),
         ("topic_refinement", "collate_proposals"),
         ("collate_proposals", "agenda_voting"),
         ("agenda_voting", "synthesize_agenda"),
         ("synthesize_agenda", "agenda_approval"),
         ("periodic_user_stop", "vote_evaluation"),
-        ("final_considerations", "topic_report_generation"),
-        ("final_considerations", "topic_summary_generation"),
         ("final_report_generation", "multi_file_output"),
         ("multi_file_output", END),
     ):
         graph.add_edge(one, other)
+    # Last words and positions need not wait for each other; what is written rests on both.
+    for writing in ("topic_report_generation", "topic_summary_generation"):
+        graph.add_edge(["final_considerations", "closing_positions"], writing)
     # The summary need not wait for the report; both must be there before the topic is closed.
     graph.add_edge(["topic_report_generation", "topic_summary_generation"], "file_output")
     for name, choose in WAYS.items():
-        graph.add_conditional_edges(name, choose)
+        graph.add_conditional_edges(name, choose, _ends(choose))
     return graph
+
+
+def _ends(choose: Callable[[Any], Any]) -> list[str]:
+    """Where a choice can lead to: the names in its return type, which LangGraph does not read out of a list."""
+    ends = get_type_hints(choose)["return"]
+    return list(get_args(get_args(ends)[0] if get_origin(ends) is list else ends))
 
 
 class VirtualAgoraV13Flow:
@@ -335,7 +352,7 @@ class VirtualAgoraV13Flow:
             **(given or {}),
             "configurable": {"thread_id": session_id},
             "recursion_limit": STEP_LIMIT,
-            "max_concurrency": MAX_PARTICIPANTS + 2,
+            "max_concurrency": AT_ONCE,
         }
 
 

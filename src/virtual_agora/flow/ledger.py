@@ -75,14 +75,19 @@ class Ledger:
             )
 
     def lost_turn(self, member: AgentRecord, what: str, reason: str) -> None:
-        """The member could not be reached; after `EXCLUDED_AFTER` times in a row it is excluded."""
+        """The member could not be reached; after `EXCLUDED_AFTER` steps in a row it is excluded.
+
+        Two questions of one step that are lost together count once.
+        """
         self.note("skipped", member["id"], f"{member['name']}'s {what} was skipped: {reason}")
-        self._failures[member["id"]] = self._failures.get(member["id"], 0) + 1
+        self._failures[member["id"]] = self._state["failures"].get(member["id"], 0) + 1
         if self._failures[member["id"]] >= EXCLUDED_AFTER:
             self.exclude(member["id"], f"{EXCLUDED_AFTER} turns lost in a row")
 
     def exclude(self, id_: str, reason: str) -> None:
-        """Go on without a participant."""
+        """Go on without a participant; of one that is excluded already nothing more is said."""
+        if id_ in self._excluded:
+            return
         self._excluded.append(id_)
         self._failures.pop(id_, None)
         self.note("excluded", id_, f"{self._agents[id_]['name']} was excluded: {reason}")
@@ -117,10 +122,13 @@ class Ledger:
                 self._note_replacement(before, after)
         grown = {"agents": replaced, "usage": self._usage, "notices": self._notices}
         update: dict[str, Any] = {name: new for name, new in grown.items() if new}
-        if self._failures != self._state["failures"]:
-            update["failures"] = self._failures
-        if self._excluded != self._state["excluded"]:
-            update["excluded"] = self._excluded
+        before = self._state["failures"]
+        if self._failures != before:
+            heard = dict.fromkeys((id_ for id_ in before if id_ not in self._failures), 0)
+            lost = {id_: n for id_, n in self._failures.items() if before.get(id_) != n}
+            update["failures"] = heard | lost
+        if excluded := self._excluded[len(self._state["excluded"]) :]:
+            update["excluded"] = excluded
         return update
 
     def _note_replacement(self, before: AgentRecord, after: AgentRecord) -> None:

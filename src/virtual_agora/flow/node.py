@@ -63,13 +63,14 @@ class V13NodeWrapper:
     `NodeExecutionError` with the step and the cause.
     """
 
-    def __init__(self, flow: HasNodes, name: str, phase: int) -> None:
+    def __init__(self, flow: HasNodes, name: str, phase: int, *, enters: bool = True) -> None:
         self.flow = flow
         self.name = name
         self.phase = phase
+        self.enters = enters
 
     def __call__(self, state: State) -> Update:
-        """Run the step; its update also says when the session enters another phase."""
+        """Run the step; its update also says when the session enters another phase, unless another step's does."""
         try:
             update: Update = getattr(self.flow.nodes, f"{self.name}_node")(state)
             if unknown := sorted(set(update) - set(VirtualAgoraState.__annotations__)):
@@ -78,7 +79,7 @@ class V13NodeWrapper:
             raise
         except Exception as cause:  # whatever it is, it is this step's failure
             raise NodeExecutionError(self.name, cause) from cause
-        if state.get("phase_history") and state["current_phase"] == self.phase:
+        if not self.enters or (state.get("phase_history") and state["current_phase"] == self.phase):
             return update
         entered = PhaseRecord(phase=self.phase, node=self.name)
         return update | {"current_phase": self.phase, "phase_history": [entered]}

@@ -86,7 +86,7 @@ class ModelCall:
         """
         request, caller, took = self.request, self.caller, self.took
         called = f"{caller.provider}/{caller.model}"
-        about = (request.task, request.topic, request.round)
+        about = (request.task, request.topic, request.round, request.charge)
         self.emit(CallStarted(caller.call_id, caller.agent, caller.role, called, *about))
         started = self.clock.elapsed()
         try:

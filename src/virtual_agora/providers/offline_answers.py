@@ -1,4 +1,4 @@
-"""What the scripted panel answers in a given form: proposals, ballots, polls, outlines."""
+"""What the scripted panel answers in a given form: proposals, ballots, polls, positions, outlines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from virtual_agora.providers.offline_positions import position
 from virtual_agora.providers.offline_prompt import Prompt
 from virtual_agora.providers.offline_stock import Voice, common, kinds, number, pick
 from virtual_agora.providers.offline_words import (
@@ -34,6 +35,8 @@ def fill_in(prompt: Prompt, voice: Voice, schema: Mapping[str, Any], seed: int) 
         answer = {"sections": common().outlines["topic" if prompt.topic else "session"]}
     elif "add" in fields or "remove" in fields:
         answer = _modification(prompt, voice, _choices(fields.get("remove", {})))
+    elif "stance" in fields:
+        answer = position(prompt, voice, seed)
     elif "topics" in fields and prompt.task == "collation":
         answer = {"topics": _merged(prompt)}
     elif "topics" in fields:

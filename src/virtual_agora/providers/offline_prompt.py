@@ -15,10 +15,11 @@ _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something said in the live round."""
+    """Something said in the live round. `id` is empty where the prompt gives none."""
 
     text: str
     by_user: bool
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Prompt:
 
     `summaries`, `conclusions` and `sections` hold round, topic or title, and text; `heading` is that of the
     section to write. `round` is the round under discussion, from 1.
+    `charge` names what a turn is charged with besides its task.
     `asked_again` says that an earlier answer to the same prompt was returned as faulty.
     """
 
@@ -48,6 +50,7 @@ class Prompt:
     name: str
     persona: str
     asked_again: bool
+    charge: str = ""
 
     @property
     def topic_index(self) -> int:
@@ -78,7 +81,11 @@ def read_prompt(
     documents, text = _cut_out(text, "documents")
     rounds = _elements(text, "live_round")
     live = tuple(
-        Statement(statement.body, statement.attributes.get("from") == "user")
+        Statement(
+            statement.body,
+            statement.attributes.get("from") == "user",
+            statement.attributes.get("id", ""),
+        )
         for statement in _elements(text, "statement")
     )
     summaries = tuple(
@@ -86,7 +93,8 @@ def read_prompt(
         for at, summary in enumerate(_elements(text, "summary"), 1)
     )
     you = _last(text, "you")
-    task = _last(text, "task").attributes.get("name", "")
+    asked = _last(text, "task").attributes
+    task = asked.get("name", "")
     if "</task>" in text and text.rpartition("</task>")[2].strip():
         asked_again = True
     task = task or _guess_task(text, fields)
@@ -122,6 +130,7 @@ def read_prompt(
         name=you.attributes.get("name", ""),
         persona=you.body or persona or "",
         asked_again=asked_again,
+        charge=asked.get("charge", ""),
     )
 
 
@@ -131,6 +140,8 @@ def _guess_task(text: str, fields: Collection[str]) -> str:
         "conclude": "poll",
         "sections": "report_outline",
         "add": "modification",
+        "moved_by": "closing_position",
+        "stance": "opening_position",
         "topics": "collation" if "<proposals>" in text else "proposal",
     }
     by_tag = {"<assignment": "report_section", "<dissent": "final_words"}

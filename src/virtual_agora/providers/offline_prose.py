@@ -84,7 +84,8 @@ def _scene(prompt: Prompt, voice: Voice, seed: int) -> _Scene:
 def _statement(scene: _Scene) -> str:
     prompt, angle = scene.prompt, scene.voice.angle
     at = scene.voice.offset + prompt.topic_index
-    stage = STAGES[min(prompt.round, len(STAGES)) - 1]
+    # Whoever is charged with dissent argues as one does in the round of objections.
+    stage = "rebuttal" if prompt.charge else STAGES[min(prompt.round, len(STAGES)) - 1]
     extra = max(0, prompt.round - len(STAGES))
     parts = {
         "take": _take(scene, stage, extra),

@@ -46,6 +46,22 @@ class LastWords(_Entry):
     closing: Lines
 
 
+class Stand(_Entry):
+    """Where somebody stands at first: a stance from −3 to 3 and a confidence in percent.
+
+    Both change by `moved` in the discussion, and by `reconsidered` when thinking alone. The lines say where it
+    stands `before` the discussion, `after` it, and after thinking `alone`.
+    """
+
+    stance: int
+    confidence: int
+    moved: tuple[int, int]
+    reconsidered: tuple[int, int]
+    before: Lines
+    after: Lines
+    alone: Lines
+
+
 class Angle(_Entry):
     """One way of looking at things. `known_by` are beginnings of words in a persona."""
 
@@ -55,6 +71,7 @@ class Angle(_Entry):
     concludes_from_round: int
     ends_after_topics: int
     slips_on_first_ballot: str = ""
+    stand: Stand
     opening: Lines
     rebuttal: Lines
     refinement: Lines
@@ -119,6 +136,7 @@ class Common(_Entry):
     without_quotes: str
     tie_break: Lines
     addition: str
+    single_model: str
     filler: str
     matter_at_hand: str
     unnamed_topic: str

@@ -23,7 +23,7 @@ class ModelRequest:
     """What a model is asked. `task` is the prompt's name; `schema` the form of the answer, None for free text.
 
     `prompt` is one human message: what is shared with other calls first, persona and instruction last.
-    `topic` and `round` are for events only.
+    `topic`, `round` and `charge` are for events only.
     """
 
     task: str
@@ -32,6 +32,7 @@ class ModelRequest:
     schema: type[BaseModel] | None = None
     topic: str = ""
     round: int = 0
+    charge: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def session_json(state: State) -> str:
 
 _GROWING = (
     "messages",
+    "positions",
     "round_summaries",
     "topic_summaries",
     "vote_history",

@@ -20,10 +20,19 @@ from virtual_agora.reports.facts import (
 )
 from virtual_agora.reports.markdown import block, inline, table
 from virtual_agora.reports.verdicts import other_rules
-from virtual_agora.reports.words import join, notice_lines, stamp, theme
-from virtual_agora.state.schema import Message, Notice, Vote
+from virtual_agora.reports.words import join, notice_lines, stamp, stance_words, theme
+from virtual_agora.state.schema import Message, Moment, Notice, Position, Vote
 
 __all__ = ["transcript"]
+
+STANDS: dict[Moment, str] = {
+    "before": "Where they stood before the first round",
+    "single_model": "What one model said by itself",
+    "round": "Where they stood after round {round}",
+    "after": "Where they stood at the end",
+    "control": "Where they would have stood after thinking alone",
+}
+"""The moments at which positions are taken."""
 
 
 def transcript(state: State) -> str:
@@ -60,6 +69,7 @@ def _topic(state: State, number: int, topic: str) -> list[str]:
     parts = [f'## <a id="topic-{number}"></a>Topic {number}: {inline(topic)}']
     said = [m for m in state.get("messages", []) if m["topic"] == topic]
     decided = [notice for notice in notices_on(state, topic) if notice["kind"] == "user"]
+    parts += _positions(state, topic, "before", "single_model")
     spoken = [m for m in said if m["kind"] != "final_words"]
     for round_number, messages in groupby(spoken, key=lambda m: m["round"]):
         parts.append(f"### Round {round_number}")
@@ -74,11 +84,50 @@ def _topic(state: State, number: int, topic: str) -> list[str]:
     parts += notice_lines(decided)
     for message in last_words(state, topic):
         parts += _message(message)
+    return parts + _positions(state, topic, "after", "control")
+
+
+def _positions(state: State, topic: str, *moments: Moment, round: int | None = None) -> list[str]:
+    """Where the participants stood at these moments, if positions were taken; after a `round`, in that one."""
+    parts = []
+    for moment in moments:
+        taken = [
+            position
+            for position in state.get("positions", [])
+            if (position["topic"], position["moment"]) == (topic, moment)
+            and round in (None, position["round"])
+        ]
+        if taken:
+            parts += [f"### {STANDS[moment].format(round=round)}", _stands(state, taken)]
     return parts
+
+
+def _stands(state: State, taken: Sequence[Position]) -> str:
+    """Positions as a table, with links to the turns that moved somebody."""
+    who = names(state)
+    moved = any(position["moved_by"] for position in taken)
+    header = ["Participant", "Stance", "Sure", "Position", "Reasons"]
+    rows = []
+    for position in taken:
+        alone = position["moment"] == "single_model"
+        turns = ", ".join(f"[{id_}](#{id_})" for id_ in position["moved_by"])
+        rows.append(
+            [
+                "*one model*" if alone else inline(who[position["agent"]]),
+                stance_words(position["stance"]),
+                f"{position['confidence']} %",
+                inline(position["position"]),
+                "; ".join(map(inline, position["reasons"])) or "–",
+                *([turns or "–"] if moved else []),
+            ]
+        )
+    return table([*header, *(["Moved by"] if moved else [])], rows)
 
 
 def _message(message: Message) -> list[str]:
     speaker = "You" if message["agent"] == "user" else inline(message["speaker"])
+    if message.get("dissenter"):
+        speaker += ", asked to dissent"
     return [
         f'#### <a id="{message["id"]}"></a>{speaker}',
         block(message["content"], under=4),
@@ -90,6 +139,7 @@ def _round_end(state: State, topic: str, number: int) -> list[str]:
     for summary in state.get("round_summaries", []):
         if (summary["topic"], summary["round"]) == (topic, number) and summary["text"]:
             parts += [f"#### Summary of round {number}", block(summary["text"], under=4)]
+    parts += _positions(state, topic, "round", round=number)
     votes = [
         vote
         for vote in state.get("vote_history", [])

@@ -9,7 +9,7 @@ from virtual_agora.reports.markdown import inline
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import Notice
 
-__all__ = ["beginning", "join", "money", "notice_lines", "short", "stamp", "theme"]
+__all__ = ["beginning", "join", "money", "notice_lines", "short", "stamp", "stance_words", "theme"]
 
 LONGEST_NOTICE = 400
 LONGEST_THEME = 160
@@ -67,6 +67,13 @@ def notice_lines(notices: Sequence[Notice]) -> list[str]:
         kind = KINDS.get(notice["kind"], "Note")
         lines.append(f"- **{kind}**{when}: {short(notice['text'], LONGEST_NOTICE)}")
     return ["\n".join(lines)]
+
+
+def stance_words(stance: int | None) -> str:
+    """A stance from −3 to 3 with its sign."""
+    if stance is None:
+        return "no stance"
+    return f"{stance:+d}".replace("-", "−") if stance else "0"
 
 
 def money(cost: float | None) -> str:

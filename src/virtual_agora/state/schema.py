@@ -39,6 +39,8 @@ __all__ = [
     "add_usage",
     "extend",
     "merge_agents",
+    "merge_excluded",
+    "merge_failures",
 ]
 
 SCHEMA_VERSION = 1
@@ -78,6 +80,16 @@ def merge_agents(known: Sequence[AgentRecord], delta: Sequence[AgentRecord]) -> 
     """Add agents, or replace those of the same id where they stand."""
     by_id = {agent["id"]: agent for agent in known} | {agent["id"]: agent for agent in delta}
     return list(by_id.values())
+
+
+def merge_excluded(known: Sequence[str], delta: Sequence[str]) -> list[str]:
+    """Add members to those that are excluded, each once."""
+    return list(dict.fromkeys((*known, *delta)))
+
+
+def merge_failures(known: Mapping[str, int], delta: Mapping[str, int]) -> dict[str, int]:
+    """Take over how many turns members have lost in a row; 0 strikes one off the list."""
+    return {id_: lost for id_, lost in {**known, **delta}.items() if lost}
 
 
 class Usage(TypedDict):
@@ -231,7 +243,8 @@ class Position(TypedDict):
     instead of an assembly's; its `agent` is the moderator's id. `round` counts the rounds held until then.
     `stance` is from −3 (firmly against what the topic puts forward) to 3 (firmly for it); None: the topic puts
     forward nothing that one could be for or against. `confidence` is in percent. `moved_by` lists the ids of the
-    messages that changed or shaped the position; only positions of the moments `round` and `after` have any.
+    messages that changed or shaped the position, its own left out, since nobody is shown which are its own; only
+    positions of the moments `round` and `after` have any.
     """
 
     agent: str
@@ -318,8 +331,8 @@ class VirtualAgoraState(TypedDict, total=False):
 
     # The assembly. `failures` counts turns lost in a row, by agent id; `excluded` lists agent ids.
     agents: Annotated[list[AgentRecord], merge_agents]
-    failures: dict[str, Annotated[int, Field(ge=1)]]
-    excluded: list[str]
+    failures: Annotated[dict[str, Annotated[int, Field(ge=1)]], merge_failures]
+    excluded: Annotated[list[str], merge_excluded]
     speaking_order: list[str]
 
     # The agenda in the making.

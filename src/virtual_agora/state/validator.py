@@ -47,7 +47,7 @@ def validate_state_consistency(snapshot: State) -> ValidationResult:
         or list(_missing(snapshot))
         or [
             sentence
-            for check in (_session, _topics, _writings, _members, _votes)
+            for check in (_session, _topics, _writings, _members, _votes, _positions)
             for holds, sentence in check(snapshot)
             if not holds
         ]
@@ -134,7 +134,12 @@ def _writings(state: State) -> Rows:
         "the session is complete but has no final report",
     )
 
-    for field, free in (("messages", set()), ("round_summaries", set()), ("vote_history", {""})):
+    for field, free in (
+        ("messages", set()),
+        ("round_summaries", set()),
+        ("positions", set()),
+        ("vote_history", {""}),
+    ):
         unknown = {entry["topic"] for entry in state.get(field, [])} - discussed - free
         yield not unknown, f"{field} on topics that were not discussed: {_names(unknown)}"
     ids = [message["id"] for message in state.get("messages", [])]
@@ -159,6 +164,7 @@ def _members(state: State) -> Rows:
         ("ballots", _agents(state, "ballots"), set()),
         ("vote_history", _agents(state, "vote_history"), set()),
         ("messages", _agents(state, "messages"), {"user"}),
+        ("positions", _agents(state, "positions"), {"moderator"}),
     ):
         strangers = set(named) - participants - others
         yield not strangers, f"{field} names who is no participant: {_names(strangers)}"
@@ -179,6 +185,37 @@ def _votes(state: State) -> Rows:
     panel = sum(agent["role"] == "participant" for agent in state.get("agents", []))
     yield len(poll) in (0, 4), "the poll is not whole"
     yield counted <= panel, f"the poll counts {counted} answers of {panel} participants"
+
+
+def _positions(state: State) -> Rows:
+    taken = state.get("positions", [])
+    allowed = _moments(state["config"].get("session", {}))
+    occasions = [(p["agent"], p["topic"], p["moment"], p["round"]) for p in taken]
+    wrong = {p["moment"] for p in taken} - allowed
+    alone = {p["agent"] == "moderator" for p in taken if p["moment"] == "single_model"}
+    others = {p["agent"] for p in taken if p["moment"] != "single_model"}
+    moved = {p["moment"] for p in taken if p["moved_by"]} - {"round", "after"}
+    named = {id_ for p in taken for id_ in p["moved_by"]}
+    strangers = named - {message["id"] for message in state.get("messages", [])}
+    yield not wrong, f"positions of moments that config does not have: {_names(wrong)}"
+    yield len(set(occasions)) == len(taken), "somebody took a position twice at one moment"
+    yield False not in alone, "the position of a single model is not the moderator's model's"
+    yield "moderator" not in others, "the moderator took a position"
+    yield not moved, f"positions that cannot have been moved name turns: {_names(moved)}"
+    yield not strangers, f"positions moved by turns that do not exist: {_names(strangers)}"
+
+
+def _moments(rules: State) -> set[str]:
+    """When positions are taken under these rules."""
+    when = rules.get("positions", "before_and_after")
+    if when == "off":
+        return set()
+    optional = {
+        "round": when == "every_round",
+        "control": rules.get("control", False),
+        "single_model": rules.get("single_model", False),
+    }
+    return {"before", "after", *(moment for moment, taken in optional.items() if taken)}
 
 
 def _agents(state: State, field: str) -> list[str]:

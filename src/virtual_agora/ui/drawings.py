@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from virtual_agora.reports.words import stance_words
 from virtual_agora.ui.blocks import MEASURE, Heading, Palette, Prose, note
 from virtual_agora.ui.text import count, one_line
 
@@ -18,6 +19,7 @@ __all__ = [
     "agenda",
     "panel",
     "poll",
+    "position",
     "proposals",
     "reasons",
     "recommendation",
@@ -117,6 +119,16 @@ def reasons(votes: Iterable[Mapping[str, Any]]) -> RenderableType:
             Prose(one_line(reason), lead=lead, lead_style=style, indent=4) for reason in given
         ]
     return Group(*lines)
+
+
+def position(name: str, style: str, taken: Mapping[str, Any], before: int | None) -> RenderableType:
+    """Where somebody stands, and where it stood `before` if that was somewhere else."""
+    stance = stance_words(taken["stance"])
+    if before != taken["stance"]:
+        stance = f"{stance_words(before)} → {stance}"
+    line = Text(f"  {one_line(name, 40)}", f"bold {style}")
+    line.append(f"  {stance}", "bold").append(f"  {taken['confidence']} % sure", "dim")
+    return Group(line, Prose(one_line(taken["position"]), indent=4))
 
 
 def report(written: Mapping[str, Any]) -> RenderableType:

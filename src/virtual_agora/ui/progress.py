@@ -40,10 +40,15 @@ TASKS: Mapping[str, Task] = {
     "collation": Task("one list of topics", "is merging the proposals", 1),
     "ballot": Task("ballots", "is ranking the topics", 1),
     "tie_break": Task("a decision on the tie", "is breaking a tie", 1),
+    "opening_position": Task("opening positions", "is saying where it stands", 2),
+    "single_model": Task("the answer of a model alone", "is answering alone", 2),
     "statement": Task("statements", "is speaking", 2),
     "round_summary": Task("a summary of the round", "is summing up the round", 2),
+    "round_position": Task("positions", "is noting where it stands", 2),
     "poll": Task("votes", "is voting on closing the topic", 2),
     "final_words": Task("final words", "is giving final words", 3),
+    "closing_position": Task("closing positions", "is saying where it stands", 3),
+    "control_position": Task("second thoughts", "is thinking again, alone", 3),
     "report_outline": Task("an outline of the report", "is outlining the report", 3),
     "report_section": Task("report sections", "is writing the report", 3),
     "topic_summary": Task("a conclusion", "is writing the conclusion", 3),
@@ -73,6 +78,7 @@ class Call:
     task: str
     topic: str
     round: int
+    charge: str = ""
     state: str = "running"
 
 
@@ -179,6 +185,7 @@ class Progress:
             event.task,
             event.topic,
             event.round,
+            event.charge,
         )
         if event.task in TASKS:
             final = event.task.startswith("report_") and not event.topic

@@ -11,7 +11,14 @@ from rich.text import Text
 from virtual_agora.ui.blocks import Palette, Prose, note
 from virtual_agora.ui.text import one_line
 
-__all__ = ["so_far"]
+__all__ = ["DISSENTER", "charge", "so_far"]
+
+DISSENTER = "asked to dissent"
+
+
+def charge(message: Mapping[str, Any]) -> str:
+    """What the speaker had been told besides speaking, if anything."""
+    return DISSENTER if message.get("dissenter") else ""
 
 
 def so_far(state: Mapping[str, Any], palette: Palette, limit: int) -> Iterator[RenderableType]:
@@ -38,7 +45,6 @@ def so_far(state: Mapping[str, Any], palette: Palette, limit: int) -> Iterator[R
         if message["round"] == latest:
             name = one_line(message["speaker"], 40)
             line = Text("  ").append(name, f"bold {palette.style(name)}")
-            yield (
-                line.append(" final words", "italic") if message["kind"] == "final_words" else line
-            )
+            what = "final words" if message["kind"] == "final_words" else charge(message)
+            yield line.append(f" {what}", "italic") if what else line
             yield Prose(one_line(message["content"], limit), indent=4)

@@ -7,7 +7,8 @@ stream again: they are told with their step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from rich.console import RenderableType
@@ -28,7 +29,7 @@ from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Boxed, Heading, Palette, Prose, note
 from virtual_agora.ui.progress import PHASES, Call, Progress
 from virtual_agora.ui.questions import facts
-from virtual_agora.ui.recap import so_far
+from virtual_agora.ui.recap import DISSENTER, charge, so_far
 from virtual_agora.ui.status import place, totals
 from virtual_agora.ui.text import one_line
 
@@ -46,6 +47,14 @@ _CONCLUDED = {
     "user": "You closed this topic.",
     "max_rounds": "The highest number of rounds is reached; the topic is closed.",
 }
+_STANDS = {
+    "before": "Where they stand before anybody has spoken",
+    "single_model": "What one model says by itself",
+    "round": "Where they stand after round {round}",
+    "after": "Where they stand at the end",
+    "control": "Where they would stand after thinking alone",
+}
+_LATE = "said before the interruption"
 _BY = {
     "round_summary": "sums up round {round}",
     "topic_summary": "concludes",
@@ -76,6 +85,7 @@ class Transcript:
         self._round = ("", 0)
         self._theme = ""
         self._heard: set[str] = set()
+        self._stood: dict[tuple[str, str], list[int | None]] = {}
         self._proposed: dict[str, list[str]] = {}
         self._question: Mapping[str, Any] = {}
         self._counted = False
@@ -84,6 +94,8 @@ class Transcript:
     def recall(self, state: Mapping[str, Any]) -> None:
         """Take over a saved session's state: what was said last is told again when the session is resumed."""
         self._state = state
+        for position in state.get("positions", ()):
+            self._stances(position)
 
     def heard(self, text: str) -> None:
         """This text was shown whole, as it streamed in."""
@@ -122,7 +134,7 @@ class Transcript:
 
     def speaker(self, call: Call) -> Text:
         """The line above what an agent says."""
-        what = _BY.get(call.task, "").format(round=call.round)
+        what = DISSENTER if call.charge else _BY.get(call.task, "").format(round=call.round)
         return self._byline(call.agent, what, call.model)
 
     def _opening(self, event: SessionStarted) -> Iterator[RenderableType]:
@@ -162,11 +174,11 @@ class Transcript:
             yield Prose(self._theme, lead="Theme: ", style="bold")
         yield from self._agenda_making(event)
         for message in update.get("messages", ()):
-            yield from self._late(
-                message["content"], message["agent"], message["speaker"], message["kind"]
-            )
+            what = "" if message["kind"] == "user" else charge(message) or _LATE
+            yield from self._late(message["content"], message["agent"], message["speaker"], what)
         for summary in (*update.get("round_summaries", ()), *update.get("topic_summaries", ())):
-            yield from self._late(summary["text"], "summarizer", "", "summary")
+            yield from self._late(summary["text"], "summarizer", "", _LATE)
+        yield from self._positions(update.get("positions", ()))
         for written in update.get("reports", ()):
             yield draw.report(written)
         yield from self._votes(update)
@@ -221,12 +233,39 @@ class Transcript:
             yield note(f"{', '.join(kept)}: as before")
         self._proposed = titles
 
-    def _late(self, text: str, agent: str, speaker: str, kind: str) -> Iterator[RenderableType]:
+    def _positions(self, taken: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
+        """Positions moment by moment; after a round only those that have changed since the last time."""
+        for (moment, number), said in groupby(taken, key=lambda p: (p["moment"], p["round"])):
+            yield Heading(_STANDS[moment].format(round=number), level=2)
+            kept = []
+            for position in said:
+                alone = moment == "single_model"
+                name = "One model" if alone else self._progress.name(position["agent"])
+                stood = self._stances(position)
+                before = stood[-1 if moment == "round" else 0]
+                if moment == "round" and position["stance"] == before:
+                    kept.append(name)
+                else:
+                    yield draw.position(name, self.palette.style(name), position, before)
+            if kept:
+                yield note(f"{', '.join(kept)}: as before")
+
+    def _stances(self, position: Mapping[str, Any]) -> list[int | None]:
+        """Those its holder took on the topic until then, from the opening one on; this one where there is none.
+
+        What was said alone does not count for what follows.
+        """
+        who = (position["agent"], position["topic"])
+        before = self._stood.get(who, [])
+        if position["moment"] in ("before", "round"):
+            self._stood[who] = [*before, position["stance"]]
+        return before or [position["stance"]]
+
+    def _late(self, text: str, agent: str, speaker: str, what: str) -> Iterator[RenderableType]:
         known = one_line(text)
         if not known or known in self._heard:
             self._heard.discard(known)
             return
-        what = "" if kind == "user" else "said before the interruption"
         yield self._byline(agent, what, "", speaker)
         yield Prose(text)
 

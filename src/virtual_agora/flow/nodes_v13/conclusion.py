@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from virtual_agora import reports
 from virtual_agora.agents.context import fence
+from virtual_agora.agents.member import Request
 from virtual_agora.agents.report_writer import topic_material
 from virtual_agora.flow.files import write_files
 from virtual_agora.flow.node import FlowNode, State, Update
 from virtual_agora.flow.nodes_v13.discussion import message
+from virtual_agora.flow.positions import positions
 from virtual_agora.flow.writing import write_report
 from virtual_agora.state.schema import TopicSummary
 
@@ -50,6 +54,25 @@ class ConclusionNodes(FlowNode):
             for position, reply in enumerate(heard, start=1)
         ]
         return asking.update(messages=words)
+
+    def closing_positions_node(self, state: State) -> Update:
+        """Everybody says again where they stand, blind and at once; as a control also without the discussion."""
+        asking = self.asking(state)
+        rules = self.config.session
+        if rules.positions == "off":
+            return asking.update(positions=[])
+        topic, number = state["current_topic"], state["current_round"]
+        said = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
+        members = asking.participants()
+        requests: list[Request[Any]] = [
+            member.closing_position(state, topic, number, said) for member in members
+        ]
+        if rules.control:
+            requests += [member.control_position(state, topic, number) for member in members]
+        replies = asking.all(requests)
+        after, control = replies[: len(members)], replies[len(members) :]
+        heard = positions(state, "after", after) + positions(state, "control", control)
+        return asking.update(positions=heard)
 
     def topic_report_generation_node(self, state: State) -> Update:
         """An outline, then all its sections at once."""

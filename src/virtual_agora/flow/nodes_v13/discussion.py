@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from virtual_agora import hitl
+from virtual_agora.agents.member import Request
 from virtual_agora.flow.node import FlowNode, State, Update, decision
 from virtual_agora.flow.nodes_v13.agenda import next_ballot
 from virtual_agora.flow.polls import counts, poll_votes
+from virtual_agora.flow.positions import positions
 from virtual_agora.state.schema import AgentRecord, Message, RoundSummary
 from virtual_agora.voting.ballots import needed, shuffled
 
@@ -38,6 +41,19 @@ class DiscussionNodes(FlowNode):
             "concluded_by": "",
         }
 
+    def opening_positions_node(self, state: State) -> Update:
+        """Everybody says where they stand, blind and at once; one model alone is asked too, if configured."""
+        asking = self.asking(state)
+        rules, topic = self.config.session, state["current_topic"]
+        if rules.positions == "off":
+            return asking.update(positions=[])
+        requests = [member.opening_position(state, topic) for member in asking.participants()]
+        alone = [self.moderator(state).single_model(state, topic)] if rules.single_model else []
+        replies = asking.all([*requests, *alone])
+        assembly, single = replies[: len(requests)], replies[len(requests) :]
+        heard = positions(state, "before", assembly) + positions(state, "single_model", single)
+        return asking.update(positions=heard)
+
     def user_turn_node(self, state: State) -> Update:
         """✋ The user listens, speaks, or closes the topic."""
         moment = self.config.session.participation
@@ -64,32 +80,43 @@ class DiscussionNodes(FlowNode):
         members = {member.record["id"]: member for member in asking.participants()}
         said: list[Message] = []
         opened = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
+        present = [speaker for speaker in state["speaking_order"] if speaker in members]
+        dissenter = _dissenter(present, number) if self.config.session.dissenter else ""
         for speaker in _rotated(state["speaking_order"], number - 1):
             if speaker not in members:
                 continue
-            reply = asking.one(members[speaker].statement(state, topic, number, [*opened, *said]))
+            charged = speaker == dissenter
+            heard = [*opened, *said]
+            reply = asking.one(
+                members[speaker].statement(state, topic, number, heard, dissenter=charged)
+            )
             if reply.value is not None:
-                said.append(
-                    message(
-                        state,
-                        len(said) + 1,
-                        reply.member,
-                        kind="statement",
-                        round=number,
-                        content=reply.value,
-                        at=reply.at,
-                    )
+                turn = message(
+                    state,
+                    len(said) + 1,
+                    reply.member,
+                    kind="statement",
+                    round=number,
+                    content=reply.value,
+                    at=reply.at,
                 )
+                said.append({**turn, "dissenter": True} if charged else turn)
         return asking.update(messages=said, current_round=number)
 
     def round_summarization_node(self, state: State) -> Update:
-        """The round is compacted; who said what is left out."""
+        """The round is compacted, who said what left out; if configured, all note at once where they stand."""
         asking = self.asking(state)
         topic, number = state["current_topic"], state["current_round"]
         said = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
-        reply = asking.one(self.summarizer(state).round_summary(state, topic, number, said))
+        asked: list[Request[Any]] = [
+            self.summarizer(state).round_summary(state, topic, number, said)
+        ]
+        if self.config.session.positions == "every_round":
+            members = asking.participants()
+            asked += [member.round_position(state, topic, number, said) for member in members]
+        reply, *noted = asking.all(asked)
         summary = RoundSummary(topic=topic, round=number, text=reply.value or "")
-        return asking.update(round_summaries=[summary])
+        return asking.update(round_summaries=[summary], positions=positions(state, "round", noted))
 
     def end_topic_poll_node(self, state: State) -> Update:
         """A secret poll: conclude this topic?"""
@@ -166,6 +193,11 @@ def _decided(state: State, action: str) -> Update:
     if action not in CLOSING:
         return {"decision": ""}
     return {"decision": action, "notices": [decision(state, CLOSING[action])]}
+
+
+def _dissenter(present: Sequence[str], number: int) -> str:
+    """Who argues against the prevailing view in a round: the last to speak, who has heard the most."""
+    return present[(number - 2) % len(present)]
 
 
 def _rotated(order: Sequence[str], by: int) -> list[str]:
