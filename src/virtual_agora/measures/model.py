@@ -23,9 +23,10 @@ __all__ = [
 class AgendaMeasures(TypedDict):
     """The latest ballot on the agenda.
 
-    `winner_margin` is the share of ballots by which the winner beats the runner-up in the pairwise comparison,
-    `kendall_tau` the mean of Kendall's tau over all pairs of ballots (−1 to 1), `rule_agreement` the share of the
-    voting rules whose first place is that of the chosen rule.
+    `winner_margin` is how many more of the ballots, as a share, put the winner before its strongest rival than the
+    other way round (−1 to 1; 0 also where the rule leaves the first place tied); `kendall_tau` the mean of Kendall's tau
+    over all pairs of ballots (−1 to 1); `rule_agreement` the share of the other voting rules that put first what the
+    chosen one does (0 to 1).
     """
 
     winner_margin: float | None
@@ -36,7 +37,8 @@ class AgendaMeasures(TypedDict):
 class Agreement(TypedDict):
     """How far the participants agreed when `round` rounds had been held (0: before the first); each 0 to 1.
 
-    By their stances, by the words that they used in the round, and by the larger side of the poll.
+    By their `stances` (Leik's consensus), by the larger side of the `poll` on concluding the topic, and by `words`: how
+    many words their statements of the round share, which is likeness of wording and not agreement.
     """
 
     round: int
@@ -48,7 +50,8 @@ class Agreement(TypedDict):
 class Shift(TypedDict):
     """Where one participant stood before and after, and would stand without the discussion.
 
-    Stances are from −3 to 3, confidence in percent; `rewording` is how far the words of the position changed, 0 to 1.
+    Stances are from −3 to 3, confidence in percent; `rewording` is how far the words of position and reasons changed,
+    0 to 1.
     """
 
     agent: str
@@ -80,7 +83,11 @@ class Sides(TypedDict):
 
 
 class Participation(TypedDict):
-    """Who spoke how much, by the id of the speaker. `balance` is 1 if all wrote equally much, 0 if only one wrote."""
+    """Who spoke how much, by the id of the speaker: turns, and words in them.
+
+    Every participant is there, with 0 if it was silent; the user if it spoke. `balance` is about the participants: 1 if
+    all wrote equally many words, 0 if only one wrote.
+    """
 
     turns: dict[str, int]
     words: dict[str, int]
@@ -90,7 +97,8 @@ class Participation(TypedDict):
 class Minority(TypedDict):
     """Those on the smaller side when the topic was closed, and what became of their turns.
 
-    `survival` is the share of their `turns` that the topic's report or the final report cites.
+    `survival` is the share of their `turns` that the topic's report or the final report cites; None also where these
+    reports cite nothing at all.
     """
 
     agents: list[str]
@@ -102,10 +110,12 @@ class Minority(TypedDict):
 class TopicMeasures(TypedDict):
     """One topic. Shifts are means over the participants, in points of the scale from −3 to 3.
 
-    `net_shift` is `opinion_shift` less `control_shift`; `toward_majority` the share of those who moved that moved
-    toward the mean of the others' opening stances; `collapse` the round from which on disagreement was gone;
-    `diversity` the mean distance between the opening positions, 0 to 1; `drift` by round the share of a round's words that
-    has no relation to theme and topic, 0 to 1.
+    `opinion_shift` and `control_shift` have a sign, so that moves to opposite sides cancel; `net_shift` is the former less
+    the latter, over those with both. `gross_shift` and `gross_control_shift` are the same without a sign: how far one moved,
+    wherever to. `toward_majority` is the share of those who moved that moved toward the mean of the others' opening
+    stances; `collapse` the round from which on nobody was against what another was for; `diversity` the mean distance in words
+    between the opening positions, 0 to 1; `drift` by round the share of the turns in which no word of theme or topic
+    occurs, 0 to 1.
     """
 
     topic: str
@@ -113,7 +123,9 @@ class TopicMeasures(TypedDict):
     collapse: int | None
     shifts: list[Shift]
     opinion_shift: float | None
+    gross_shift: float | None
     control_shift: float | None
+    gross_control_shift: float | None
     net_shift: float | None
     toward_majority: float | None
     influence: list[Influence]
