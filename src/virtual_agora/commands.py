@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ from virtual_agora.errors import (
     StorageError,
     UsageError,
 )
-from virtual_agora.events import Event, Listener, Stopping
+from virtual_agora.events import Event
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.prompts import Prompts
@@ -40,11 +39,28 @@ from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
 from virtual_agora.reports import session_json
 from virtual_agora.state.checkpoints import DATABASE
+from virtual_agora.studies.comparison import write_comparison
+from virtual_agora.studies.design import load_design
+from virtual_agora.studies.grid import Grid
+from virtual_agora.studies.study import Study
+from virtual_agora.studies.tables import write_tables
+from virtual_agora.studies.words import outcome, plan
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.forms import answerer
+from virtual_agora.ui.interruption import discard_output, interruptible
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
 
-__all__ = ["discard_output", "doctor", "fork", "init", "resume", "run", "sessions", "show"]
+__all__ = [
+    "discard_output",
+    "doctor",
+    "fork",
+    "init",
+    "resume",
+    "run",
+    "sessions",
+    "show",
+    "study",
+]
 
 View = LiveView | PlainView
 
@@ -121,6 +137,37 @@ def fork(chosen: Namespace) -> int:
     console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
     console.print(f"Go on with it: {_resume_command(new, chosen.data_dir)}")
     return Exit.DONE
+
+
+def study(chosen: Namespace) -> int:
+    """Hold the sessions of a design that are not held yet; write the table and the comparison of all."""
+    load_env(Path())
+    design = load_design(chosen.design, check_provider)
+    for panel in design.panels.values():
+        _check_ready(panel)
+    grid, folder = Grid(design), chosen.results_dir / design.name
+    console, again = make_console(), _study_command(chosen)
+    with Agora(_data_dir(chosen)) as agora:
+        held = Study(agora, grid, folder / "reports")
+        for line in plan(held):
+            console.print(line)
+        if not chosen.yes and not _may_begin(held.left, design.budget.max_sessions):
+            return Exit.USAGE
+        _make_reports_folder(folder, "--results-dir")
+        control = RunControl()
+        stopping = "Stopping after the calls in flight; Ctrl-C again stops at once."
+        stopped = f"Stopped; everything that was answered is saved. To go on: {again}"
+        with interruptible(lambda _: console.print(stopping), console, control, stopped):
+            held.hold(console.print, control, chosen.parallel)
+        files = [*write_tables(held.table(), folder), write_comparison(held, folder)]
+    for line in outcome(held, again):
+        console.print(line)
+    console.print(f"Begin with {_relative(files[-1])}")
+    if control.drain_requested:
+        return Exit.INTERRUPTED
+    if held.failed:
+        return Exit.FAILED
+    return Exit.WAITING if held.left else Exit.DONE
 
 
 def doctor(chosen: Namespace) -> int:
@@ -228,7 +275,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     console: Console = view.console
     view.recall(agora.snapshot(session_id))
     try:
-        with view, _interruptible(tell, console, control, stopped):
+        with view, interruptible(tell, console, control, stopped):
             leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):
         if unread:
@@ -248,36 +295,6 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
         return Exit.WAITING
     console.print(f"Begin with {_relative(leg.reports / 'index.md')}")
     return Exit.DONE
-
-
-def discard_output() -> None:
-    """Have everything that is still written to standard output go nowhere, without complaint."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextmanager
-def _interruptible(
-    tell: Listener, console: Console, control: RunControl, stopped: str
-) -> Iterator[None]:
-    """The first Ctrl-C ends the run after the calls in flight, the second at once; nothing answered is lost."""
-
-    def first(*_: object) -> None:
-        signal.signal(signal.SIGINT, second)
-        control.request_drain("interrupted")
-        tell(Stopping())
-
-    def second(*_: object) -> None:
-        # Whatever was interrupted may hold the view's lock, so this goes to the terminal directly.
-        cursor = "\x1b[?25h" if console.is_terminal else ""
-        os.write(sys.stdout.fileno(), f"{cursor}\n{stopped}\n".encode())
-        # Threads that wait for a model cannot be ended; what they would bring is asked for again.
-        os._exit(Exit.INTERRUPTED)
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _at_leisure(answer: Answerer) -> Answerer:
@@ -306,14 +323,14 @@ def _data_dir(chosen: Namespace) -> Path:
     return chosen.data_dir or (Path(home) if home else user_data_path("virtual-agora"))
 
 
-def _make_reports_folder(folder: Path) -> None:
+def _make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
     """Found out before the first call, not when the first report is written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
             f"The reports folder {folder} cannot be made: {error.strerror}.",
-            hint="Name another with --reports-dir.",
+            hint=f"Name another with {option}.",
         ) from error
 
 
@@ -331,6 +348,38 @@ def _existing(chosen: Namespace) -> Agora:
 def _resume_command(session_id: str, data_dir: Path | None) -> str:
     where = f" --data-dir {data_dir}" if data_dir else ""
     return f"virtual-agora resume {session_id}{where}"
+
+
+def _may_begin(sessions: int, unasked: int) -> bool:
+    """Whether so many sessions may be begun: as the design allows, or as the user says.
+
+    Raises:
+        UsageError: they are more than the design allows, and there is nobody to ask.
+    """
+    if sessions <= unasked:
+        return True
+    if not _is_interactive():
+        raise UsageError(
+            f"The study has {sessions:,} sessions to hold; {unasked:,} are the most without asking.",
+            hint="Allow it with --yes, or raise max_sessions in the design's budget.",
+        )
+    said = input(f"Hold {sessions:,} sessions? [y/N] ").strip().lower() in ("y", "yes")
+    if not said:
+        make_console().print("Nothing was begun.")
+    return said
+
+
+def _study_command(chosen: Namespace) -> str:
+    words = [str(chosen.design)]
+    if chosen.results_dir != Path("results"):
+        words += ["--results-dir", str(chosen.results_dir)]
+    if chosen.data_dir:
+        words += ["--data-dir", str(chosen.data_dir)]
+    if chosen.parallel > 1:
+        words += ["--parallel", str(chosen.parallel)]
+    if chosen.yes:
+        words.append("--yes")
+    return f"virtual-agora study {shlex.join(words)}"
 
 
 def _relative(path: Path) -> str:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 __all__ = ["cli", "main", "parser"]
 
+MOST_AT_A_TIME = 64
+"""Sessions of a study; each has a thread, and further ones for its calls."""
+
 
 def parser() -> argparse.ArgumentParser:
     """The words of the command line."""
@@ -73,6 +76,22 @@ def parser() -> argparse.ArgumentParser:
     )
     fork.add_argument("--name", metavar="NAME", help="a name for the new session")
 
+    study = commands.add_parser("study", help="hold every session of a design, and compare them")
+    study.add_argument("design", type=Path, metavar="DESIGN", help="the design, a YAML file")
+    study.add_argument(
+        "--yes", action="store_true", help="begin even more sessions than the design allows unasked"
+    )
+    study.add_argument(
+        "--parallel", type=_number, default=1, metavar="N", help="sessions at a time (1)"
+    )
+    study.add_argument(
+        "--results-dir",
+        type=Path,
+        default=Path("results"),
+        metavar="FOLDER",
+        help="where table, comparison and reports go, in a folder of the study's name (./results)",
+    )
+
     doctor = commands.add_parser("doctor", help="check configuration, keys, disk and database")
     doctor.add_argument("--config", type=Path, metavar="FILE", help="configuration (./config.yml)")
     doctor.add_argument(
@@ -90,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     init.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER")
     init.add_argument("--force", action="store_true", help="replace files that are there")
 
-    for using in (run, resume, sessions, show, fork, doctor):
+    for using in (run, resume, sessions, show, fork, study, doctor):
         using.add_argument(
             "--data-dir",
             type=Path,
@@ -152,6 +171,12 @@ def _seed(text: str) -> int:
 
     if not text.isdecimal() or len(text) > len(str(MAX_SEED)) or int(text) > MAX_SEED:
         raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {MAX_SEED}")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_AT_A_TIME:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {MOST_AT_A_TIME}")
     return int(text)
 
 

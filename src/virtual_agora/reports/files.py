@@ -36,8 +36,8 @@ def slug(title: str, limit: int = 60) -> str:
     return f"{name}-" if RESERVED.fullmatch(name) else name or "untitled"
 
 
-def write(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Write each text under its name, which is relative to `folder` and may have `/` in it."""
+def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
+    """Write each text, or content, under its name, which is relative to `folder` and may have `/` in it."""
     paths = [folder / name for name in files]
     # Side by side, because most of the time goes into waiting for the disk.
     with ThreadPoolExecutor() as pool:
@@ -45,8 +45,8 @@ def write(files: Mapping[str, str], folder: Path) -> list[Path]:
     return paths
 
 
-def write_atomically(path: Path, text: str | bytes) -> None:
-    """Have `text`, as UTF-8 if it is none yet, in the file: on the disk and not only on its way there.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Have `content` in the file, a text as UTF-8, on the disk and not only on its way there.
 
     A reader finds the file as it was or as it shall be, never half of it. One that holds the text already is not
     touched; folders that are missing are made.
@@ -54,7 +54,8 @@ def write_atomically(path: Path, text: str | bytes) -> None:
     Raises:
         StorageError: the disk refuses; a file that was there is as it was.
     """
-    content = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    if isinstance(content, str):
+        content = content.encode("utf-8", "replace")
     with _explained(path):
         if _holds(path, content):
             return
