@@ -30,14 +30,16 @@ DEPTHS = {
     "topic_refinement": 1,
     "collate_proposals": 1,
     "agenda_voting": 1,
+    "opening_positions": 1,
     "discussion_round": 4,
     "round_summarization": 1,
     "end_topic_poll": 1,
+    "closing_positions": 1,
     "topic_report_generation": 2,
     "agent_poll": 1,
     "final_report_generation": 2,
 }
-"""Calls that must follow one another in a step. The topic's summary is written beside its report."""
+"""Calls that must follow one another in a step. The topic's summary is written beside its report, last words beside positions."""
 
 
 def answer(question: Question) -> Any:
@@ -78,7 +80,7 @@ class Watch:
         # Calls of a step that are asked again are so side by side, like the calls themselves.
         again = max(self._asked_again.values(), default=0)
         self._asked_again.clear()
-        if node in ("synthesize_agenda", "final_considerations"):
+        if node == "synthesize_agenda":
             return (1 if asked else 0) + again
         return DEPTHS.get(node, 0) + again
 

@@ -46,7 +46,7 @@ QUESTIONS = (
 
 CHOICES = ("agenda", "participation", "voting_rule")
 RULES_ALONE = ("instant_runoff", "ranked_pairs", "schulze")
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "/".join(chosen): dict(zip(CHOICES, chosen, strict=True))
     for chosen in itertools.chain(
         itertools.product(
@@ -56,10 +56,21 @@ VARIANTS = {
         ),
         itertools.product(("assembly",), ("disabled",), RULES_ALONE),
     )
+} | {
+    "positions off": {"agenda": "user", "positions": "off"},
+    "everything on": {
+        "agenda": "user",
+        "positions": "every_round",
+        "control": True,
+        "single_model": True,
+        "dissenter": True,
+        "attribution": "shown",
+    },
 }
 """Who makes the agenda, whether and when the user may speak, how the ballots are counted.
 
 Every combination with three of the rules; the others by themselves, since a rule meets the protocol in one place.
+So do positions: a session without any, and one with all that can be asked about them.
 """
 
 

@@ -287,7 +287,13 @@ def test_a_panel_of_one_model_is_warned_about(make_flow):
     config = Config.model_validate(
         {
             "agents": [
-                {"provider": "openai", "model": "m", "count": 3, "base_url": "http://localhost:9"}
+                {
+                    "provider": provider,
+                    "model": "m",
+                    "count": count,
+                    "base_url": "http://localhost:9",
+                }
+                for provider, count in (("grok", 2), ("XAI", 1))
             ]
         }
     )

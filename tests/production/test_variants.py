@@ -1,9 +1,19 @@
-"""Every configuration: who makes the agenda, when the user may speak, how ballots are counted, where sessions are kept."""
+"""Every configuration: who makes the agenda, when the user may speak, how ballots are counted, what is asked about
+positions, where sessions are kept."""
+
+from collections import Counter
 
 import pytest
 
-from virtual_agora.testing import VARIANTS
+from virtual_agora.testing import PANEL, VARIANTS
 from virtual_agora.voting.rules import RULES
+
+MOMENTS = {
+    "": ["before", "after"],
+    "positions off": [],
+    "everything on": ["before", "round", "after", "control", "single_model"],
+}
+"""When positions are taken, by variant."""
 
 
 @pytest.mark.parametrize("parity_saver", ["memory", "sqlite"], indirect=True)
@@ -12,7 +22,7 @@ from virtual_agora.voting.rules import RULES
     [pytest.param(name, marks=pytest.mark.parity_variant(name)) for name in VARIANTS],
 )
 def test_a_session_under_these_rules(parity, variant):
-    rules = VARIANTS[variant]
+    rules = {"participation": "disabled", "voting_rule": "borda", **VARIANTS[variant]}
     run = parity.run()
     assert run.outcome == "done"
     by_assembly = rules["agenda"] == "assembly"
@@ -27,6 +37,12 @@ def test_a_session_under_these_rules(parity, variant):
         assert sorted(first[rules["voting_rule"]]) == sorted(tally["order"][0])
     moments = {q.value["moment"] for q in run.questions if q.type == "user_turn"}
     assert moments == {rules["participation"]} - {"disabled"}
+    topics = len(run.values["completed_topics"])
+    taken = Counter(position["moment"] for position in run.values["positions"])
+    assert taken == {
+        moment: topics * (1 if moment == "single_model" else len(PANEL.agents))
+        for moment in MOMENTS.get(variant, MOMENTS[""])
+    }
     assert parity.resume(run).updates == []
 
 

@@ -9,7 +9,7 @@ Some models misbehave, by their name (`FAULTS`), until the file `<log>.mended` e
 
 The log outlives any client: one JSON line for every request received, one more when its answer has been sent
 in full, or when the client hung up before. So a test can kill its client at any moment and count what was asked
-again. `at_once` in it says how many requests for the same task, this one included, were in hand when the request
+again. A request's line has its `messages`. `at_once` in it says how many requests for the same task, this one included, were in hand when the request
 came. `Wire` runs all this.
 """
 
@@ -50,6 +50,11 @@ def answer_to(body: dict[str, Any], digest: str) -> str:
         answer = example(form["json_schema"]["schema"], digest[:6])
         if body.get("model") == "adds-nothing" and "add" in answer:
             answer["add"] = []
+        if body.get("model") == "goes-on" and "conclude" in answer:
+            answer["conclude"] = "no"
+        if "moved_by" in answer:
+            turns = re.findall(r'<statement id=\\"(\w+)', json.dumps(body["messages"]))
+            answer["moved_by"] = [*turns, "m9999"]
         return json.dumps(answer, ensure_ascii=False)
     about = task_of(body) or "question"
     return (
@@ -213,7 +218,7 @@ class Handler(BaseHTTPRequestHandler):
             "task": task,
             "at_once": at_once,
         }
-        self.server.write({"event": "received", **self.entry})
+        self.server.write({"event": "received", **self.entry, "messages": body.get("messages", [])})
         try:
             self._answer(raw, body, digest)
         finally:

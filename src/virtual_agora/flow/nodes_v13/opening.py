@@ -36,7 +36,9 @@ class OpeningNodes(FlowNode):
         ]
         agents = [_record(id_, name, "participant", member) for id_, name, member in participants]
         agents += [_record(role, member.name or name, role, member) for role, name, member in roles]
-        models = {(member.provider, member.model) for _, _, member in participants}
+        models = {
+            (check_provider(member.provider).name, member.model) for _, _, member in participants
+        }
         update: Update = {"agents": agents, "failures": {}, "excluded": []}
         if len(models) == 1 and not demo_stamp(state):
             update["notices"] = [
