@@ -363,10 +363,14 @@ def _may_begin(sessions: int, unasked: int) -> bool:
             f"The study has {sessions:,} sessions to hold; {unasked:,} are the most without asking.",
             hint="Allow it with --yes, or raise max_sessions in the design's budget.",
         )
-    said = input(f"Hold {sessions:,} sessions? [y/N] ").strip().lower() in ("y", "yes")
-    if not said:
-        make_console().print("Nothing was begun.")
-    return said
+    try:
+        said = input(f"Hold {sessions:,} sessions? [y/N] ")
+    except EOFError:  # Ctrl-D
+        said = ""
+    if said.strip().lower() in ("y", "yes"):
+        return True
+    make_console().print("Nothing was begun.")
+    return False
 
 
 def _study_command(chosen: Namespace) -> str:

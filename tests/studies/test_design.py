@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.studies.conftest import BRIEF, TWO, design
 from virtual_agora.main import main
@@ -107,3 +109,12 @@ def test_panels_come_from_files_too_and_rules_go_over_what_they_say(folder):
     assert cells["s.q.mine.a.s3"].config.prompts == str(folder / "panels" / "words")
     assert cells["s.q.here.a.s3"].config.prompts == str(folder / "all")
     assert TWO["agents"][0]["count"] == len(cells["s.q.here.a.s3"].config.participants())
+
+
+def test_the_design_in_the_documentation_is_one_and_as_large_as_it_says(folder):
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "studies.md").read_text()
+    (folder / "bread.yml").write_text(text.split("```yaml\n")[1].split("```")[0])
+    (folder / "panels").mkdir()
+    (folder / "panels" / "mixed.yml").write_text(yaml.safe_dump(TWO))
+    grid = Grid(load_design(folder / "bread.yml", check_provider))
+    assert f"2 × 2 × 3 × 5 = {grid.size}." in text

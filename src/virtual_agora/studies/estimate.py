@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from virtual_agora.config.models import Config
 
-__all__ = ["Calls", "calls_of"]
+__all__ = ["SECTIONS", "Calls", "calls_of"]
 
 SECTIONS = (2, 5)
 """The fewest and the most sections of a report."""
