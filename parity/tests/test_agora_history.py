@@ -102,10 +102,16 @@ def test_a_changed_threshold_is_found(histories: Any) -> None:
 
 
 def test_a_dropped_edge_is_found(histories: Any) -> None:
+    both = ("final_considerations", "closing_positions")
+
     def dropped(graph: Any) -> None:
-        both = ("final_considerations", "closing_positions")
         graph.waiting_edges -= {(both, "topic_summary_generation")}
 
     assert found(histories[0], dropped) == {
-        ("P704", "final_considerations", "to topic_summary_generation")
+        *(("P704", one, "to topic_summary_generation") for one in both),
+        (
+            "P704",
+            "topic_summary_generation",
+            "the checkpoint leads to topic_summary_generation, which does not start",
+        ),
     }

@@ -180,7 +180,10 @@ def test_a_position_that_is_not_given_is_a_turn_skipped(make_flow, wire, clock):
 
 @pytest.mark.parametrize(
     ("turns", "excluded", "failures"),
-    [(["finalize"], [], {"participant-3": 2}), (["continue", "finalize"], ["participant-3"], {})],
+    [
+        (["finalize"], [], {"participant-3": 2}),
+        (["continue", "finalize"], ["participant-3"], {"participant-3": 0}),
+    ],
 )
 def test_a_member_lost_in_two_steps_side_by_side_is_lost_once(
     make_flow, wire, clock, turns, excluded, failures

@@ -20,7 +20,7 @@ from virtual_agora.flow.graph_v13 import NODES
 from virtual_agora.providers.offline import OfflineChatModel
 from virtual_agora.testing import PANEL, make_target
 
-SLICES = 2
+SLICES = 3
 """The grid is cut into so many tests, so that several processes can share it."""
 
 ANSWERS = {

@@ -32,7 +32,7 @@ def wire(tmp_path):
         yield wire
 
 
-def panel(folder, wire, **models):
+def panel(folder, wire, *, positions="before_and_after", **models):
     """Ada, Bruno and Celia, in the order in which they speak in the first round, and their models."""
     agent = {"provider": "openai_compatible", "base_url": wire.base_url}
     config = {
@@ -40,7 +40,12 @@ def panel(folder, wire, **models):
         "moderator": {**agent, "model": "good"},
         "summarizer": {**agent, "model": "good"},
         "report_writer": {**agent, "model": "good"},
-        "session": {"min_rounds": 2, "checkpoint_interval": 2, "seed": SEED},
+        "session": {
+            "min_rounds": 2,
+            "checkpoint_interval": 2,
+            "seed": SEED,
+            "positions": positions,
+        },
     }
     (folder / "config.yml").write_text(yaml.safe_dump(config))
 
@@ -116,12 +121,16 @@ def finish(folder):
         ({"Ada": "refuses-key", "Bruno": "good", "Celia": "held"}, "statement", 3),
         # One of three polled at once has answered.
         ({"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"}, "poll", 1),
+        # One of three has said where it stands.
+        ({"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"}, "opening_position", 1),
     ],
 )
 def test_killed_in_the_middle_of_a_step_only_the_calls_in_flight_are_made_again(
     tmp_path, wire, models, task, results
 ):
-    panel(tmp_path, wire, **models)
+    # Without positions nothing is held before the step that is meant.
+    positions = "before_and_after" if task == "opening_position" else "off"
+    panel(tmp_path, wire, positions=positions, **models)
     held = [model for model in models.values() if model.startswith("held")]
     process = begin(tmp_path)
 

@@ -158,8 +158,8 @@ def test_a_real_state_is_valid(whole):
             "usage.m.cost: Input should be greater than or equal to 0",
         ),
         (
-            put(failures={PARTICIPANTS[0]: 0}),
-            "failures.participant-1: Input should be greater than or equal to 1",
+            put(failures={PARTICIPANTS[0]: -1}),
+            "failures.participant-1: Input should be greater than or equal to 0",
         ),
         # What must be there.
         (without("seed"), "seed is missing in phase 2"),

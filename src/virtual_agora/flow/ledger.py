@@ -37,7 +37,7 @@ class Ledger:
 
     def able(self) -> set[str]:
         """The active participants whose latest turn was not lost."""
-        return set(self.active()) - set(self._failures)
+        return {id_ for id_ in self.active() if not self._failures.get(id_)}
 
     def count(self, member: AgentRecord, took: Took, *, failed: bool) -> None:
         """Add a call to the usage; one that sent no request was none."""
@@ -57,7 +57,7 @@ class Ledger:
 
     def heard(self, member: AgentRecord, what: str, result: CallResult) -> None:
         """The member has answered; an answer that had to be repaired is noted."""
-        self._failures.pop(member["id"], None)
+        self._spare(member["id"])
         if result["read_from_text"]:
             self.note(
                 "repaired", member["id"], f"{member['name']}'s {what} was read from its plain text."
@@ -89,7 +89,7 @@ class Ledger:
         if id_ in self._excluded:
             return
         self._excluded.append(id_)
-        self._failures.pop(id_, None)
+        self._spare(id_)
         self.note("excluded", id_, f"{self._agents[id_]['name']} was excluded: {reason}")
 
     def replace_model(self, id_: str, answer: Mapping[str, Any]) -> None:
@@ -124,12 +124,17 @@ class Ledger:
         update: dict[str, Any] = {name: new for name, new in grown.items() if new}
         before = self._state["failures"]
         if self._failures != before:
-            heard = dict.fromkeys((id_ for id_ in before if id_ not in self._failures), 0)
-            lost = {id_: n for id_, n in self._failures.items() if before.get(id_) != n}
-            update["failures"] = heard | lost
+            update["failures"] = {
+                id_: lost for id_, lost in self._failures.items() if before.get(id_) != lost
+            }
         if excluded := self._excluded[len(self._state["excluded"]) :]:
             update["excluded"] = excluded
         return update
+
+    def _spare(self, id_: str) -> None:
+        """Count a member's lost turns from the beginning."""
+        if id_ in self._failures:
+            self._failures[id_] = 0
 
     def _note_replacement(self, before: AgentRecord, after: AgentRecord) -> None:
         self.note(

@@ -88,8 +88,8 @@ def merge_excluded(known: Sequence[str], delta: Sequence[str]) -> list[str]:
 
 
 def merge_failures(known: Mapping[str, int], delta: Mapping[str, int]) -> dict[str, int]:
-    """Take over how many turns members have lost in a row; 0 strikes one off the list."""
-    return {id_: lost for id_, lost in {**known, **delta}.items() if lost}
+    """Take over how many turns members have lost in a row, of those in `delta`."""
+    return {**known, **delta}
 
 
 class Usage(TypedDict):
@@ -329,9 +329,9 @@ class VirtualAgoraState(TypedDict, total=False):
     current_phase: Phase
     status: Literal["running", "complete"]
 
-    # The assembly. `failures` counts turns lost in a row, by agent id; `excluded` lists agent ids.
+    # The assembly. `failures` counts turns lost in a row, by agent id, 0 for one heard again; `excluded` lists agent ids.
     agents: Annotated[list[AgentRecord], merge_agents]
-    failures: Annotated[dict[str, Annotated[int, Field(ge=1)]], merge_failures]
+    failures: Annotated[dict[str, Count], merge_failures]
     excluded: Annotated[list[str], merge_excluded]
     speaking_order: list[str]
 
