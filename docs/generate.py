@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from inspect import cleandoc
 from pathlib import Path
@@ -33,6 +33,8 @@ from virtual_agora.main import parser
 from virtual_agora.prompts import PROMPTS
 from virtual_agora.providers.vendors import VENDORS
 from virtual_agora.reports.session_file import session_schema
+from virtual_agora.studies.columns import COLUMNS
+from virtual_agora.studies.design import Budget, Design, Question
 from virtual_agora.testing import QUESTIONS, TARGET
 
 __all__ = ["PAGES", "REFERENCE"]
@@ -51,7 +53,7 @@ def command_line() -> str:
         parts += [f"## virtual-agora {name}\n", _help(command)]
     parts.append(
         "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 2 | bad usage or configuration |\n"
-        "| 3 | the session waits for a human; the command to go on is printed |\n"
+        "| 3 | the session waits for a human, or a study's budget is used up; the command to go on is printed |\n"
         "| 4 | failed; everything up to there is saved |\n| 130 | interrupted; everything is saved |\n"
     )
     return "\n".join(parts)
@@ -68,6 +70,33 @@ def configuration() -> str:
     ):
         parts += [f"## {title}\n", *_fields(model), ""]
     parts += ["## Providers\n", *_providers(), ""]
+    return "\n".join(parts)
+
+
+def studies() -> str:
+    """Every key of a study's design, and every column of its table."""
+    parts = [
+        f"{NOTE}# Studies\n",
+        "[How to make one](../how-to/studies.md). Names are of small letters, digits, “-” and “_”.\n",
+    ]
+    for title, model in (
+        ("The design", Design),
+        ("Each of `questions`", Question),
+        ("`budget`", Budget),
+    ):
+        parts += [f"## {title}\n", *_fields(model), ""]
+    parts += [
+        "Each of `panels` has the keys of [a configuration](configuration.md); each of `rules` has those of its `session` "
+        "but for `seed`, which is a factor of its own.\n",
+        "## The table\n",
+        "One row for each topic that a session has closed; a session that has closed none has one row without a topic. "
+        "What is said of the session, up to `unsupported_claims`, is the same in all its rows. An empty field means that "
+        "there is nothing to say, never zero. [How the measures are defined](../measures.md).\n",
+        "| column | type | |",
+        "|---|---|---|",
+        *(f"| `{column.name}` | {column.kind} | {column.about} |" for column in COLUMNS),
+        "",
+    ]
     return "\n".join(parts)
 
 
@@ -175,6 +204,7 @@ def schema() -> str:
 PAGES = {
     "command-line.md": command_line,
     "configuration.md": configuration,
+    "studies.md": studies,
     "protocol-graph.md": protocol,
     "questions.md": questions,
     "errors.md": failures,
@@ -209,13 +239,24 @@ def _type(annotation: Any) -> str:
         return " or ".join(f"`{value}`" for value in get_args(annotation))
     if get_origin(annotation) is tuple:
         return "list"
+    if get_origin(annotation) is dict:
+        return "named entries"
+    if get_origin(annotation) is Sequence:
+        return "whole number or list"
     kinds = [kind for kind in get_args(annotation) or (annotation,) if kind is not NoneType]
+    if len(kinds) == 1 and get_origin(kinds[0]) is Literal:
+        return _type(kinds[0])
     words = {str: "text", int: "whole number", float: "number"}
     return " or ".join(words.get(kind, "as below") for kind in kinds)
 
 
 def _shown(default: Any) -> str:
-    return "–" if default is None or isinstance(default, BaseModel) else f"`{default}`"
+    match default:
+        case None | BaseModel() | dict() | ():
+            return "–"
+        case range():
+            return f"`{len(default)}`"
+    return f"`{default}`"
 
 
 def _providers() -> Iterator[str]:

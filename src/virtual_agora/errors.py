@@ -58,7 +58,7 @@ class Exit(IntEnum):
     USAGE = 2
     """Bad usage or configuration; nothing was begun."""
     WAITING = 3
-    """The session waits for a human; the command to go on is printed."""
+    """The session waits for a human, or the budget of a study is used up; the command to go on is printed."""
     FAILED = 4
     """Everything up to the failure is saved."""
     INTERRUPTED = 130

@@ -10,6 +10,9 @@ from pathlib import Path
 
 __all__ = ["cli", "main", "parser"]
 
+MOST_AT_A_TIME = 64
+"""Sessions of a study; each has a thread, and further ones for its calls."""
+
 
 def parser() -> argparse.ArgumentParser:
     """The words of the command line."""
@@ -80,6 +83,22 @@ def parser() -> argparse.ArgumentParser:
     )
     fork.add_argument("--name", metavar="NAME", help="a name for the new session")
 
+    study = commands.add_parser("study", help="hold every session of a design, and compare them")
+    study.add_argument("design", type=Path, metavar="DESIGN", help="the design, a YAML file")
+    study.add_argument(
+        "--yes", action="store_true", help="begin even more sessions than the design allows unasked"
+    )
+    study.add_argument(
+        "--parallel", type=_number, default=1, metavar="N", help="sessions at a time (1)"
+    )
+    study.add_argument(
+        "--results-dir",
+        type=Path,
+        default=Path("results"),
+        metavar="FOLDER",
+        help="where table, comparison and reports go, in a folder of the study's name (./results)",
+    )
+
     doctor = commands.add_parser("doctor", help="check configuration, keys, disk and database")
     doctor.add_argument("--config", type=Path, metavar="FILE", help="configuration (./config.yml)")
     doctor.add_argument(
@@ -102,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
     )
     init.add_argument("--force", action="store_true", help="replace files that are there")
 
-    for using in (run, resume, sessions, show, report, fork, doctor):
+    for using in (run, resume, sessions, show, report, fork, study, doctor):
         using.add_argument(
             "--data-dir",
             type=Path,
@@ -118,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Imported only here, so that --help answers at once.
     from virtual_agora import commands
     from virtual_agora.errors import Exit, NodeExecutionError, VirtualAgoraError
+    from virtual_agora.ui.interruption import discard_output
 
     # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
     gc.freeze()
@@ -129,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has seen enough.
-        commands.discard_output()
+        discard_output()
         return Exit.INTERRUPTED
     except VirtualAgoraError as error:
         cause = error.cause if isinstance(error, NodeExecutionError) else None
@@ -138,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return told.exit_code
     except OSError as error:
         # Files have errors of their own; what is left is, as a rule, the output.
-        commands.discard_output()
+        discard_output()
         _say(f"Error: {error.filename or 'The output'} cannot be used: {error.strerror or error}.")
         return Exit.FAILED
     return code
@@ -164,6 +184,12 @@ def _seed(text: str) -> int:
 
     if not text.isdecimal() or len(text) > len(str(MAX_SEED)) or int(text) > MAX_SEED:
         raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {MAX_SEED}")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_AT_A_TIME:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {MOST_AT_A_TIME}")
     return int(text)
 
 

@@ -18,6 +18,7 @@ from tests.support.wire import Wire
 from virtual_agora.config.models import Config
 from virtual_agora.errors import (
     NewerSessionError,
+    NodeExecutionError,
     SessionLockedError,
     SessionNotFoundError,
     StorageError,
@@ -213,6 +214,21 @@ def test_a_question_that_is_answered_waits_no_more_when_its_step_breaks_off(agor
             agora.run_leg(session, answers(provider_failure=new), listener=calling, control=control)
     assert agora.list_sessions()[0].status == "interrupted"
     assert agora.question(session) is None
+
+
+def test_what_broke_a_step_off_is_known_afterwards(agora, tmp_path):
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    config = Config.model_validate({**offline_config().model_dump(), "prompts": str(prompts)})
+    session = begin(agora, config=config)
+    assert agora.failure(session) is None
+    prompts.rmdir()
+    with pytest.raises(NodeExecutionError):
+        agora.run_leg(session, default_answer)
+    assert "The prompts folder" in agora.failure(session)
+    prompts.mkdir()
+    assert agora.run_leg(session, default_answer).status == "complete"
+    assert agora.failure(session) is None
 
 
 def test_a_fork_shares_the_past_and_lives_on_alone(agora):

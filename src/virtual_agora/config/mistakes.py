@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -27,6 +27,7 @@ _EXPECTED = {
     "float_parsing": "a number",
     "finite_number": "a finite number",
     "string_type": "text (put it in quotes)",
+    "dict_type": "named entries, each on a line of its own such as “name: …”",
     "tuple_type": "a list, each entry beginning with “- ”",
     "model_type": "settings, each on a line of its own such as “provider: openai”",
     "literal_error": "one of {expected}",
@@ -38,20 +39,26 @@ _EXPECTED = {
 }
 
 
-def describe(error: ValidationError, root: yaml.Node, file: str) -> ConfigurationError:
-    """The first mistake, as one sentence and a hint. A misspelt key comes first: others may follow from it."""
+def describe(
+    error: ValidationError, root: yaml.Node, file: str, model: type[BaseModel] = Config
+) -> ConfigurationError:
+    """The first mistake, as one sentence and a hint. A misspelt key comes first: others may follow from it.
+
+    `model` is what the whole file was to be.
+    """
     problems = error.errors(include_url=False)
     problem = min(problems, key=lambda p: p["type"] not in _UNKNOWN)
-    location = problem["loc"]
+    location = tuple(part for part in problem["loc"] if part != "[key]")
     place = f"{file}, line {_line(root, location)}"
     if problem["type"] in _UNKNOWN:
         return ConfigurationError(
-            f"{place}: there is no key “{_path(location)}”.", hint=_suggestion(location)
+            f"{place}: there is no key “{_path(location)}”.", hint=_suggestion(model, location)
         )
     if problem["type"] == "missing":
         return ConfigurationError(
             f"{place}: “{_path(location)}” is missing.",
-            hint=f"Add a line “{location[-1]}: …” there; `virtual-agora init` writes an example.",
+            hint=f"Add a line “{location[-1]}: …” there"
+            + ("; `virtual-agora init` writes an example." if model is Config else "."),
         )
     if problem["type"] == "value_error":
         where = f" in “{_path(location)}”" if location else ""
@@ -64,15 +71,21 @@ def describe(error: ValidationError, root: yaml.Node, file: str) -> Configuratio
     return ConfigurationError(
         f"{place}: “{_path(location)}” should be {_expected(problem)}, not {_shown(problem['input'])}.",
         hint="Correct it, or remove it to have the default."
-        if _has_default(location)
+        if _has_default(model, location)
         else "Correct it.",
     )
 
 
 def check_providers(
-    config: Config, check: Callable[[str], object], root: yaml.Node, file: str
+    config: Config,
+    check: Callable[[str], object],
+    root: yaml.Node,
+    file: str,
+    within: Location = (),
 ) -> None:
     """Have `check` look at the provider of every agent in the file; what it raises is told with its place.
+
+    `within` is where in the file the configuration is.
 
     Raises:
         ConfigurationError: by `check`, with file and line.
@@ -85,7 +98,7 @@ def check_providers(
         try:
             check(agent.provider)
         except ConfigurationError as error:
-            line = _line(root, (*location, "provider"))
+            line = _line(root, (*within, *location, "provider"))
             raise ConfigurationError(
                 f"{file}, line {line}: {error.message[0].lower()}{error.message[1:]}",
                 hint=error.hint,
@@ -147,14 +160,14 @@ def _line(root: yaml.Node, location: Location) -> int:
     return line + 1
 
 
-def _suggestion(location: Location) -> str:
+def _suggestion(root: type[BaseModel], location: Location) -> str:
     *parents, key = location
     if "key" in str(key).lower() or "secret" in str(key).lower():
         return "API keys belong in the environment or in a file named .env, never in here."
-    fields = list(_model_at(parents).model_fields)
+    fields = list(_model_at(root, parents).model_fields)
     if near := difflib.get_close_matches(str(key).lower(), fields, n=1):
         return f"Did you mean “{near[0]}”?"
-    for path, model in _models():
+    for path, model in _models(root):
         if key in model.model_fields:
             return (
                 f"“{key}” belongs under “{path}”." if path else f"“{key}” belongs at the top level."
@@ -163,22 +176,29 @@ def _suggestion(location: Location) -> str:
     return f"The keys {where} are: {', '.join(fields)}."
 
 
-def _has_default(location: Location) -> bool:
-    field = _model_at(location[:-1]).model_fields.get(str(location[-1]))
+def _has_default(root: type[BaseModel], location: Location) -> bool:
+    field = _model_at(root, location[:-1]).model_fields.get(str(location[-1]))
     return field is not None and not field.is_required()
 
 
-def _model_at(location: Location) -> type[BaseModel]:
-    model: type[BaseModel] = Config
+def _model_at(root: type[BaseModel], location: Location) -> type[BaseModel]:
+    """The model of what is at `location`, or of the entries there."""
+    model, named = root, False
     for part in location:
-        if isinstance(part, str):
-            model = _model_in(model.model_fields[part].annotation) or model
+        if isinstance(part, int):
+            continue
+        if named:  # the user's own name of an entry
+            named = False
+            continue
+        annotation = model.model_fields[part].annotation
+        named = get_origin(annotation) is dict
+        model = _model_in(annotation) or model
     return model
 
 
-def _models() -> Iterator[tuple[str, type[BaseModel]]]:
-    yield "", Config
-    for name, field in Config.model_fields.items():
+def _models(root: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    yield "", root
+    for name, field in root.model_fields.items():
         if model := _model_in(field.annotation):
             yield name, model
 

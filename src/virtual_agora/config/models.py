@@ -23,7 +23,9 @@ __all__ = [
     "Config",
     "PanelConfig",
     "Role",
+    "Rules",
     "SessionConfig",
+    "Strict",
 ]
 
 Role = Literal["moderator", "summarizer", "report_writer"]
@@ -50,7 +52,9 @@ def _written_off(value: object) -> object:
     return "off" if value is False else value
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Settings that a user writes: unknown keys are refused, and nothing changes once it is read."""
+
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
@@ -60,7 +64,7 @@ class _Strict(BaseModel):
     )
 
 
-class AgentConfig(_Strict):
+class AgentConfig(Strict):
     """One model in one role."""
 
     provider: str
@@ -93,8 +97,8 @@ class PanelConfig(AgentConfig):
     """How many."""
 
 
-class SessionConfig(_Strict):
-    """The rules of one deliberation."""
+class Rules(Strict):
+    """The rules of one deliberation, each by itself."""
 
     min_rounds: int = Field(default=3, ge=1, le=MAX_TIMES)
     """Rounds on a topic before the participants are asked whether to conclude it."""
@@ -124,6 +128,11 @@ class SessionConfig(_Strict):
     """Whether one model without a persona is asked about each topic too, to compare the assembly with."""
     agenda_rejections: int = Field(default=3, ge=0, le=MAX_TIMES)
     """How often the user may reject a proposed agenda."""
+
+
+class SessionConfig(Rules):
+    """The rules of one deliberation."""
+
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     """The seed of every random choice; otherwise drawn for each session."""
 
@@ -136,7 +145,7 @@ class SessionConfig(_Strict):
         return self
 
 
-class Config(_Strict):
+class Config(Strict):
     """A whole configuration. Only `agents` is required."""
 
     agents: tuple[PanelConfig, ...] = Field(min_length=1)

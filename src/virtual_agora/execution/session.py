@@ -161,6 +161,12 @@ class Agora:
             waiting = unanswered(latest(self._saver, session_id))
             return waiting[0].value if waiting else None
 
+    def failure(self, session_id: str) -> str | None:
+        """What broke the session's latest step off; None if nothing did."""
+        with storage_errors(self.data_dir):
+            flow = self._flow(session_id)
+            return flow.error_recovery_manager.last_error(thread(session_id))
+
     def info(self, session_id: str) -> SessionInfo:
         """Where the session stands."""
         with storage_errors(self.data_dir):

@@ -1,0 +1,212 @@
+"""The commands that hold sessions, and look at them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+from rich.console import Console
+
+from virtual_agora import reports
+from virtual_agora.commands.shared import (
+    check_ready,
+    configuration,
+    data_dir,
+    existing,
+    is_interactive,
+    make_reports_folder,
+    relative,
+    resume_command,
+)
+from virtual_agora.config.documents import load_documents
+from virtual_agora.config.environment import load_env
+from virtual_agora.errors import (
+    Exit,
+    SessionLockedError,
+    SessionNotFoundError,
+    UsageError,
+)
+from virtual_agora.events import Event
+from virtual_agora.execution.session import Agora
+from virtual_agora.flow.files import reports_folder
+from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
+from virtual_agora.ui import LiveView, PlainView, make_console, make_view
+from virtual_agora.ui.forms import answerer
+from virtual_agora.ui.interruption import discard_output, interruptible
+from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
+
+__all__ = ["fork", "report", "resume", "run", "sessions", "show"]
+
+View = LiveView | PlainView
+
+
+def run(chosen: Namespace) -> int:
+    """Begin a session and run it."""
+    load_env(Path())
+    config, remark = configuration(chosen)
+    check_ready(config)
+    theme, topics = _theme(chosen)
+    documents = load_documents(chosen.context) if chosen.context else []
+    make_reports_folder(chosen.reports_dir)
+    view = make_view(plain=chosen.plain)
+    for line in (
+        remark,
+        *(f"Reading {d['name']}, about {d['tokens']:,} tokens." for d in documents),
+    ):
+        view.console.print(line)
+    with Agora(data_dir(chosen)) as agora:
+        session_id = agora.create(
+            config,
+            theme=theme,
+            topics=topics,
+            documents=documents,
+            session_id=chosen.session,
+            reports_dir=chosen.reports_dir,
+            seed=chosen.seed,
+        )
+        return _run_leg(agora, session_id, view, yes=chosen.yes, data_dir=chosen.data_dir)
+
+
+def resume(chosen: Namespace) -> int:
+    """Go on with a session where it stands."""
+    load_env(Path())
+    view = make_view(plain=chosen.plain)
+    with existing(chosen) as agora:
+        return _run_leg(agora, chosen.session, view, yes=chosen.yes, data_dir=chosen.data_dir)
+
+
+def sessions(chosen: Namespace) -> int:
+    """List the sessions, the latest first."""
+    console = make_console()
+    try:
+        with existing(chosen) as agora:
+            console.print(sessions_table(agora.list_sessions()))
+    except SessionNotFoundError as nothing:
+        console.print(str(nothing))
+    return Exit.DONE
+
+
+def show(chosen: Namespace) -> int:
+    """Show one session: a summary, its steps, or everything as JSON."""
+    with existing(chosen) as agora:
+        if chosen.steps:
+            make_console().print(steps_table(agora.steps(chosen.session)))
+            return Exit.DONE
+        state = agora.snapshot(chosen.session)
+        if chosen.json:
+            whole = {
+                "standing": agora.info(chosen.session).status,
+                **json.loads(reports.session_json(state)),
+            }
+            sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+            return Exit.DONE
+        make_console().print(show_session(state, agora.info(chosen.session)))
+    return Exit.DONE
+
+
+def report(chosen: Namespace) -> int:
+    """Write the reports of a session as it was last saved, finished or not."""
+    if chosen.pdf:
+        reports.require_weasyprint()
+    with existing(chosen) as agora:
+        state = agora.snapshot(chosen.session)
+    if not state.get("main_topic"):
+        raise UsageError(
+            f"The session {chosen.session} has no theme yet, so there is nothing to report.",
+            hint=f"Give it one: {resume_command(chosen.session, chosen.data_dir)}",
+        )
+    folder: Path = chosen.to or reports_folder(state)
+    files = reports.final_report(state)
+    printed = {"report.pdf": reports.pdf(files[reports.HTML])} if chosen.pdf else {}
+    reports.write({**files, **printed}, folder)
+    make_console().print(f"Wrote {relative(folder / reports.HTML)} and what belongs to it.")
+    return Exit.DONE
+
+
+def fork(chosen: Namespace) -> int:
+    """Begin a new session from a step of another."""
+    with existing(chosen) as agora:
+        new = agora.fork(chosen.session, chosen.at, chosen.name)
+    console = make_console()
+    console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
+    console.print(f"Go on with it: {resume_command(new, chosen.data_dir)}")
+    return Exit.DONE
+
+
+def _theme(chosen: Namespace) -> tuple[str, list[str]]:
+    if chosen.theme is not None:
+        return check_theme(chosen.theme, chosen.topic)
+    if chosen.yes or not is_interactive():
+        raise UsageError(
+            "There is nothing to deliberate on.",
+            hint='Give a theme: virtual-agora run "Your question"',
+        )
+    return "", check_theme("-", chosen.topic)[1]
+
+
+def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: Path | None) -> int:
+    """Run as far as it goes, and say how to go on from there."""
+    again = f"To go on: {resume_command(session_id, data_dir)}"
+    stopped = f"Stopped; everything that was answered is saved. {again}"
+    control = RunControl()
+    unread: list[OSError] = []
+
+    def tell(event: Event) -> None:
+        try:
+            view(event)
+        except OSError as error:
+            # Nobody can read on. That ends the run as Ctrl-C does, after the calls in flight.
+            unread.append(error)
+            discard_output()
+            control.request_drain("the output cannot be written")
+
+    answer: Answerer | None = None
+    if yes:
+        answer = default_answer
+    elif is_interactive():
+        answer = _at_leisure(answerer(view))
+    console: Console = view.console
+    view.recall(agora.snapshot(session_id))
+    try:
+        with view, interruptible(tell, console, control, stopped):
+            leg = agora.run_leg(session_id, answer, listener=tell, control=control)
+    except (KeyboardInterrupt, GraphDrained):
+        if unread:
+            sys.stderr.write(f"{stopped}\n")
+            raise unread[0] from None
+        console.print(stopped)
+        return Exit.INTERRUPTED
+    except SessionLockedError:
+        raise
+    except Exception:
+        console.print(again)
+        raise
+    if leg.status == "waiting":
+        message: Any = leg.question["message"] if leg.question else ""
+        console.print(f"The session waits for you: {message}")
+        console.print(again)
+        return Exit.WAITING
+    console.print(f"Begin with {relative(leg.reports / 'index.md')}")
+    return Exit.DONE
+
+
+def _at_leisure(answer: Answerer) -> Answerer:
+    """`answer`, during which Ctrl-C leaves at once, since no call is in flight, and a key can be mended."""
+
+    def ask(question: Question) -> Any:
+        running = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            given = answer(question)
+        finally:
+            signal.signal(signal.SIGINT, running)
+        if question["type"] == "provider_failure":
+            load_env(Path())
+        return given
+
+    return ask

@@ -1,0 +1,120 @@
+"""What several commands need."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from virtual_agora.config.defaults import offline_panel, panel_of
+from virtual_agora.config.loader import load_config
+from virtual_agora.config.models import Config
+from virtual_agora.errors import (
+    ConfigurationError,
+    SessionNotFoundError,
+    StorageError,
+    UsageError,
+)
+from virtual_agora.execution.session import Agora
+from virtual_agora.prompts import Prompts
+from virtual_agora.providers.create import require_address, require_extra
+from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
+from virtual_agora.state.checkpoints import DATABASE
+
+__all__ = [
+    "check_ready",
+    "configuration",
+    "data_dir",
+    "existing",
+    "is_interactive",
+    "make_reports_folder",
+    "relative",
+    "resume_command",
+]
+
+
+def check_ready(config: Config) -> None:
+    """Find out before anything begins what would stop it."""
+    for agent in config.everyone():
+        vendor = check_provider(agent.provider)
+        require_address(vendor.name, agent.base_url)
+        require_extra(vendor.name)
+        require_key(vendor.name, agent.base_url)
+    Prompts(Path(config.prompts) if config.prompts else None).check()
+
+
+def configuration(chosen: Namespace) -> tuple[Config, str]:
+    """The configuration to use, and a sentence on where it comes from."""
+    config = load_config(chosen.config, check_provider)
+    provider = getattr(chosen, "provider", None)
+    if provider is not None:
+        try:
+            vendor = check_provider(provider)
+        except ConfigurationError as error:
+            raise UsageError(error.message, hint=f"Choose one of {', '.join(VENDORS)}.") from None
+        if not vendor.default_model:
+            raise ConfigurationError(
+                f"The provider {vendor.name} needs to know which model.",
+                hint="Name provider, model and base_url in a configuration: virtual-agora init",
+            )
+        panel = (
+            config.speaking_through(vendor.name, vendor.default_model)
+            if config
+            else panel_of(vendor.name, vendor.default_model)
+        )
+        if vendor.name == "offline":
+            return panel, "A scripted panel speaks. For real models: virtual-agora init"
+        return panel, f"Every member speaks through {vendor.label}."
+    if config is not None:
+        names = ", ".join(name for name, _ in config.participants())
+        return config, f"The panel: {names}."
+    return offline_panel(), (
+        "No config.yml here, so a scripted panel speaks. For real models: virtual-agora init"
+    )
+
+
+def is_interactive() -> bool:
+    """Whether somebody sits at a terminal, to read and to answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def data_dir(chosen: Namespace) -> Path:
+    """The folder of `--data-dir`, of VIRTUAL_AGORA_HOME, or the user's own for such data."""
+    home = os.environ.get("VIRTUAL_AGORA_HOME")
+    return chosen.data_dir or (Path(home) if home else user_data_path("virtual-agora"))
+
+
+def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
+    """Found out before the first call, not when the first report is written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The reports folder {folder} cannot be made: {error.strerror}.",
+            hint=f"Name another with {option}.",
+        ) from error
+
+
+def existing(chosen: Namespace) -> Agora:
+    """The sessions that are there; looking at none makes no folder."""
+    folder = data_dir(chosen)
+    if not (folder / DATABASE).exists():
+        raise SessionNotFoundError(
+            f"There are no sessions yet in {folder}.",
+            hint='Begin one with virtual-agora run "Your question", or name another folder with --data-dir.',
+        )
+    return Agora(folder)
+
+
+def resume_command(session_id: str, data_dir: Path | None) -> str:
+    """The command that goes on with a session."""
+    where = f" --data-dir {data_dir}" if data_dir else ""
+    return f"virtual-agora resume {session_id}{where}"
+
+
+def relative(path: Path) -> str:
+    """A path as it is written from here, if it is below."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
