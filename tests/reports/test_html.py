@@ -149,7 +149,7 @@ def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
             {
                 "title": "Costs",
                 "text": "Fares are a third [m0001, m0002].\n\n- Levies work [m0003]\n- They do not\n\n"
-                "Made up [m9999]. `[m0004]` is code, [m0005](https://example.org) a link.\n\n"
+                "Made up [m9999], or said later [m0021]. `[m0004]` is code, [m0005](https://example.org) a link.\n\n"
                 "[m0006]: https://evil.example",
             }
         ],
@@ -169,13 +169,15 @@ def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
         ("#m0003", "Turn 3: Chen, round 1", "3"),
     ]
     assert "m9999: there is no such turn" in section.text
+    assert "m0021: there is no such turn" in section.text
     assert "They do not no turn cited" in section.text
     assert "Levies work [3] no turn" not in section.text
     know = found.get("know").parent
     assert know is not None
     assert "2 of the reports' 5 paragraphs and list items cite no turn" in know.text
-    assert "1 turn that is cited does not exist" in know.text
+    assert "2 turns that are cited do not exist" in know.text
     assert "Cited in Costs" in found.get("m0001").text
+    assert "Cited" not in found.get("m0021").text
 
 
 HOSTILE = '<script>window.ran = 1</script><img src=x onerror="window.ran = 2"> "\'`] [x](javascript:alert(3)) &lt;b&gt; \x1b[31m \u202e'
