@@ -68,12 +68,13 @@ def test_whoever_was_not_there_can_read_what_was_decided_by_whom_and_on_which_gr
     first_screen = found.all("main")[0].children[0].text
     for said in (
         "The answer Yes, if a levy pays for it.",
-        "4 participants chose the agenda by secret ballot (borda count)",
+        "4 participants chose the agenda by secret ballot (by the rule “borda”)",
         "1 by vote of the participants and 1 by the user",
         "3 yes, 1 no (more than half must be for it)",
         "Chen had to be excluded",
         "1 turn was skipped.",
         "Ada and Bruno share one model.",
+        "61 calls to 3 models, 139,080 tokens; cost: $0.4334.",
     ):
         assert said in first_screen, said
     assert "Should a city of 200,000" in found.all("h1")[0].text
@@ -270,6 +271,7 @@ def test_a_session_that_has_hardly_begun_has_a_report(state: VirtualAgoraState) 
     found = page(begun)
     assert "The session has not ended." in found.text
     assert "0 topics in 0 rounds" in found.text
+    assert "There is no final report" in found.text
 
 
 def test_the_same_state_gives_the_same_bytes(state: VirtualAgoraState) -> None:
