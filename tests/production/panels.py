@@ -29,4 +29,7 @@ def wire_config(wire: Wire, *models: str, role: str = "good", **rules: Any) -> C
 
 def without_times(text: str) -> str:
     """A report without the one thing in it that may differ between two sessions that are the same: when."""
+    # The page draws the times, and says how long it took.
+    text = re.sub(r"<h3>When it was said</h3>.*?</section>", "", text, flags=re.DOTALL)
+    text = re.sub(r" From the first statement to the last: [^<]*", "", text)
     return re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?\S*", "TIME", text)

@@ -68,12 +68,13 @@ def test_whoever_was_not_there_can_read_what_was_decided_by_whom_and_on_which_gr
     first_screen = found.all("main")[0].children[0].text
     for said in (
         "The answer Yes, if a levy pays for it.",
-        "4 participants chose the agenda by secret ballot (borda count)",
+        "4 participants chose the agenda by secret ballot (by the rule “borda”)",
         "1 by vote of the participants and 1 by the user",
         "3 yes, 1 no (more than half must be for it)",
         "Chen had to be excluded",
         "1 turn was skipped.",
         "Ada and Bruno share one model.",
+        "61 calls to 3 models, 139,080 tokens; cost: $0.4334.",
     ):
         assert said in first_screen, said
     assert "Should a city of 200,000" in found.all("h1")[0].text
@@ -149,7 +150,7 @@ def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
             {
                 "title": "Costs",
                 "text": "Fares are a third [m0001, m0002].\n\n- Levies work [m0003]\n- They do not\n\n"
-                "Made up [m9999]. `[m0004]` is code, [m0005](https://example.org) a link.\n\n"
+                "Made up [m9999], or said later [m0021]. `[m0004]` is code, [m0005](https://example.org) a link.\n\n"
                 "[m0006]: https://evil.example",
             }
         ],
@@ -169,13 +170,15 @@ def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
         ("#m0003", "Turn 3: Chen, round 1", "3"),
     ]
     assert "m9999: there is no such turn" in section.text
+    assert "m0021: there is no such turn" in section.text
     assert "They do not no turn cited" in section.text
     assert "Levies work [3] no turn" not in section.text
     know = found.get("know").parent
     assert know is not None
     assert "2 of the reports' 5 paragraphs and list items cite no turn" in know.text
-    assert "1 turn that is cited does not exist" in know.text
+    assert "2 turns that are cited do not exist" in know.text
     assert "Cited in Costs" in found.get("m0001").text
+    assert "Cited" not in found.get("m0021").text
 
 
 HOSTILE = '<script>window.ran = 1</script><img src=x onerror="window.ran = 2"> "\'`] [x](javascript:alert(3)) &lt;b&gt; \x1b[31m \u202e'
@@ -268,6 +271,7 @@ def test_a_session_that_has_hardly_begun_has_a_report(state: VirtualAgoraState) 
     found = page(begun)
     assert "The session has not ended." in found.text
     assert "0 topics in 0 rounds" in found.text
+    assert "There is no final report" in found.text
 
 
 def test_the_same_state_gives_the_same_bytes(state: VirtualAgoraState) -> None:

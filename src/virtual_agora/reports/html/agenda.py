@@ -67,13 +67,17 @@ def agenda_of(state: State, measures: Measures) -> Agenda:
     others = [*topics(state), *state.get("agenda", [])]
     listed = list(dict.fromkeys([*voted, *others]))
     places = [_place(state, tally, letter(at), title) for at, title in enumerate(listed)]
-    ordered = [title for title in listed if title in set(counted)]
+    on_ballots = set(counted)
     return Agenda(
         said=_said(state, tally),
         places=places[:MOST_PLACES],
         hidden=len(places[MOST_PLACES:]),
         titles=dict(zip(listed, places, strict=True)),
-        contest=contest(state, ordered, {t: p.key for t, p in zip(listed, places, strict=True)}),
+        contest=contest(
+            state,
+            [title for title in listed if title in on_ballots],
+            {title: place.key for title, place in zip(listed, places, strict=True)},
+        ),
         verdicts=_verdicts(tally),
         figures=_figures(measures),
     )

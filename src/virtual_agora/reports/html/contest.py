@@ -73,7 +73,8 @@ def contest(state: State, ordered: Sequence[str], keys: Mapping[str, str]) -> Co
 
 
 def _matrix(top: Sequence[str], rankings: Sequence[Ranking]) -> list[list[Cell]]:
-    among = [[title for title in ranking if title in set(top)] for ranking in rankings]
+    shown = set(top)
+    among = [[title for title in ranking if title in shown] for ranking in rankings]
     total = len(rankings)
     matrix = []
     for at, row in enumerate(margins(top, among)):

@@ -10,7 +10,7 @@ from virtual_agora.citations import cited
 from virtual_agora.measures.model import Measures
 from virtual_agora.reports.facts import State, amount, names, notices_on
 from virtual_agora.reports.html.agenda import rules_said
-from virtual_agora.reports.html.prose import Turns, plain
+from virtual_agora.reports.html.prose import Turns, citable, plain
 from virtual_agora.state.demo import demo_stamp
 
 __all__ = ["Remark", "must_know", "remarks"]
@@ -118,7 +118,7 @@ def _broken(state: State, turns: Turns) -> str:
         for report in state.get("reports", [])
         for section in report["sections"]
         for id_ in cited(section["text"])
-        if id_ not in turns
+        if id_ not in citable(turns, report["topic"])
     }
     return _counted(
         len(broken),

@@ -22,6 +22,7 @@ from virtual_agora.reports.html.agenda import rules_said
 from virtual_agora.reports.html.knowing import Remark, must_know
 from virtual_agora.reports.html.prose import Turns, plain, prose
 from virtual_agora.reports.html.topics import Section, sections
+from virtual_agora.reports.verdicts import rule_name
 from virtual_agora.state.demo import demo_stamp
 
 __all__ = ["Overview", "overview_of"]
@@ -52,8 +53,8 @@ class Overview:
 
 def overview_of(state: State, measures: Measures, turns: Turns) -> Overview:
     """The first screen."""
-    whole = clean_theme = plain(state["main_topic"])
-    theme = plain(clean_theme, LONGEST_THEME)
+    whole = plain(state["main_topic"])
+    theme = plain(whole, LONGEST_THEME)
     documents = [
         f"{plain(d['name'])} (about {d['tokens']:,} tokens)"
         for d in state.get("context_documents", [])
@@ -75,11 +76,9 @@ def _decided(state: State) -> str:
     """In a sentence or two: who chose the topics, how long they were discussed, and who closed them."""
     closed = topics(state)
     rounds = sum(summary["rounds"] for summary in state.get("topic_summaries", []))
-    people = amount(len(participants(state)), "participant")
-    tally = state.get("tally")
-    said = people
-    if tally:
-        said += f" chose the agenda by secret ballot ({tally['rule'].replace('_', ' ')} count) and"
+    said = amount(len(participants(state)), "participant")
+    if tally := state.get("tally"):
+        said += f" chose the agenda by secret ballot (by the rule “{rule_name(tally['rule'])}”) and"
     said += f" deliberated on {amount(len(closed), 'topic')} in {amount(rounds, 'round')}"
     sentences = [f"{said}.", _closed(state, closed), rules_said(state)]
     if poll := last_poll(state, "end_session"):

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from virtual_agora.citations import CITATION, cited, claims
 from virtual_agora.cleaning import clean
 
-__all__ = ["Turn", "Turns", "cite", "plain", "prose"]
+__all__ = ["Turn", "Turns", "citable", "cite", "plain", "prose"]
 
 DEEPEST = 6
 
@@ -37,9 +37,10 @@ _PARSER = _parser()
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Something said: its `id`, which is its anchor in the transcript, and by whom and when."""
+    """Something said: its `id`, which is its anchor in the transcript, on which topic, by whom and when."""
 
     id: str
+    topic: str
     number: int
     speaker: str
     when: str
@@ -51,7 +52,7 @@ class Turn:
 
 
 Turns = Mapping[str, Turn]
-"""What was said, by id."""
+"""What was said, by id, in order."""
 
 
 def plain(text: str, limit: int = 0) -> str:
@@ -61,6 +62,12 @@ def plain(text: str, limit: int = 0) -> str:
         return line
     cut = line[: limit - 2]
     return f"{cut.rpartition(' ')[0] or cut} …"
+
+
+def citable(turns: Turns, topic: str) -> Turns:
+    """The turns that had been taken when `topic` was closed, which is all that the report on it can cite."""
+    ends = [at for at, turn in enumerate(turns.values(), start=1) if turn.topic == topic]
+    return dict(list(turns.items())[: ends[-1] if ends else 0]) if topic else turns
 
 
 def cite(ids: Sequence[str], turns: Turns) -> Markup:

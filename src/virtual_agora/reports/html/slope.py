@@ -72,7 +72,7 @@ def slope(name: str, title: str, columns: Sequence[str], courses: Sequence[Cours
     parts += [
         label(x, 8, text, colour="soft", anchor="middle")
         for at, (x, text) in enumerate(zip(xs, columns, strict=True))
-        if at in (0, steps) or (at % every == 0 and at < steps - 1)
+        if every == 1 or at in (0, steps) or (at % every == 0 and at < steps - 1)
     ]
     if len(courses) > MOST_ALONE:
         courses = [replace(course, alone=None) for course in courses]

@@ -21,7 +21,7 @@ from virtual_agora.reports.facts import (
 from virtual_agora.reports.facts import topics as taken_up
 from virtual_agora.reports.html.knowing import Remark, remarks
 from virtual_agora.reports.html.positions import Positions, positions_on
-from virtual_agora.reports.html.prose import Turns, cite, plain, prose
+from virtual_agora.reports.html.prose import Turns, citable, cite, plain, prose
 from virtual_agora.reports.html.trend import Series, trend
 
 __all__ = ["Agreement", "Influence", "Section", "Topic", "sections", "sides_said", "topics_of"]
@@ -97,7 +97,7 @@ def topics_of(state: State, measures: Measures, turns: Turns) -> list[Topic]:
 
 def sections(state: State, topic: str, turns: Turns, prefix: str, *, under: int) -> list[Section]:
     """The sections of the report on `topic`, or of the final one for `""`."""
-    report = report_on(state, topic)
+    report, turns = report_on(state, topic), citable(turns, topic)
     unwritten = Markup("<p><em>This section could not be written.</em></p>")
     return [
         Section(

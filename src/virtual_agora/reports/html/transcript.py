@@ -21,7 +21,7 @@ from virtual_agora.reports.facts import (
     report_on,
     topics,
 )
-from virtual_agora.reports.html.prose import Turn, Turns, plain, prose
+from virtual_agora.reports.html.prose import Turn, Turns, citable, plain, prose
 from virtual_agora.state.schema import Message, Notice, Vote
 
 __all__ = ["Chapter", "Entry", "transcript_of", "turns_of"]
@@ -68,6 +68,7 @@ def turns_of(state: State) -> dict[str, Turn]:
     return {
         message["id"]: Turn(
             id=message["id"],
+            topic=message["topic"],
             number=int(message["id"][1:]),
             speaker="You" if message["agent"] == "user" else plain(message["speaker"]),
             when="last words" if message["kind"] == "final_words" else f"round {message['round']}",
@@ -79,7 +80,7 @@ def turns_of(state: State) -> dict[str, Turn]:
 def transcript_of(state: State, turns: Turns) -> list[Chapter]:
     """The session from the first ballot to the last word, but for the proposals, which a state does not keep."""
     votes, decisions = between_topics(state), decisions_between(state)
-    citing = _citing(state)
+    citing = _citing(state, turns)
     chapters = []
 
     def between(number: int, title: str) -> None:
@@ -99,14 +100,14 @@ def transcript_of(state: State, turns: Turns) -> list[Chapter]:
     return chapters
 
 
-def _citing(state: State) -> Mapping[str, list[tuple[str, str]]]:
+def _citing(state: State, turns: Turns) -> Mapping[str, list[tuple[str, str]]]:
     """For each turn the sections that cite it, as anchor and title."""
     found: dict[str, list[tuple[str, str]]] = {}
     prefixes = [("", "final"), *((t, f"topic-{n}-part") for n, t in enumerate(topics(state), 1))]
     for topic, prefix in prefixes:
-        report = report_on(state, topic)
+        report, there = report_on(state, topic), citable(turns, topic)
         for at, section in enumerate(report["sections"] if report else (), start=1):
-            for id_ in cited(section["text"]):
+            for id_ in filter(there.__contains__, cited(section["text"])):
                 title = plain(section["title"], 60) or f"Part {at}"
                 found.setdefault(id_, []).append((f"{prefix}-{at}", title))
     return found
