@@ -344,10 +344,15 @@ AGORA = (
         ("flow/graph_v13.py", "    return Command(resume={id_: check_answer(waiting[id_].value, resume[id_]) for id_ in resume})", "    return Command(resume=next(iter(resume.values())))"),
     ),
     agora(
-        "any-answer", "P308", "Answers are not checked, neither by the coordinator nor by the flow nor at the question.",
+        "any-answer", "P402", "Answers are not checked, and one that a step cannot read blocks the session for good.",
         ("execution/stream_coordinator.py", "                answer = check_answer(question, given)\n", '                answer = given if isinstance(given, dict) and "action" in given else check_answer(question, given)\n'),
         ("flow/graph_v13.py", "check_answer(waiting[id_].value, resume[id_])", "resume[id_]"),
         ("flow/assembly.py", "return check_answer(question, nodes_v13.interrupt(question))", "return nodes_v13.interrupt(question)"),
+    ),
+    agora(
+        "wrong-answer-taken", "P308", "An answer that does not fit its question is taken for the default one.",
+        ("execution/stream_coordinator.py", '                question = {**pause.value, "error": error.message}\n                continue\n', "                answer = check_answer(question, question[\"default\"])\n"),
+        ("execution/stream_coordinator.py", "            except InvalidAnswerError as error:\n", "            except InvalidAnswerError:\n"),
     ),
     agora(
         "empty-summary", "P403", "A summary that fails is swallowed, and an empty one is kept.",
@@ -373,8 +378,8 @@ AGORA = (
         ("flow/asking.py", "dict(call.result())) for call in calls]", "dict(call)) for call in calls]"),
     ),
     agora(
-        "complete-too-early", "P505", "The flow believes the status of a step that was not committed before the crash.",
-        ("flow/graph_v13.py", '        done = snapshot.values.get("status") == "complete"\n', '        done = snapshot.values.get("status") == "complete" or (not snapshot.next and bool(snapshot.values.get("reports")))\n'),
+        "complete-too-early", "P505", "After a crash at the last write the session looks complete, and its last step is never saved.",
+        ("flow/graph_v13.py", ' == "complete" and not snapshot.tasks', ' == "complete"'),
     ),
     agora(
         "no-last-round", "P606", "The bound on rounds is gone: an assembly that never agrees discusses for ever.",
