@@ -112,3 +112,10 @@ def test_a_name_that_does_not_exist_is_told() -> None:
             mock_user_input("x", patch=name),
         ):
             pass
+
+
+def test_p304_says_what_was_asked() -> None:
+    parity = Parity(target({"approve": two_gates}))
+    parity.run(TOPIC, answers={"approval": "approve", "bugdet": "cut"})
+    (unused,) = [finding for finding in parity.findings if finding.rule == "P304"]
+    assert unused.detail.endswith("asked was: approval, budget")

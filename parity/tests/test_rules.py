@@ -553,7 +553,7 @@ def test_p303_and_p207_of_what_cannot_be_stored_at_all(asynchronous: bool) -> No
         assert run.ended == "failed"
         (finding,) = parity.findings
         assert str(finding).startswith(said)
-        assert finding.detail == ("render" if finding.rule == "P303" else "field decision")
+        assert finding.detail == ("render" if finding.rule == "P303" else "field decision: Unkept")
 
 
 def test_p304_an_answer_nobody_wanted() -> None:

@@ -82,10 +82,19 @@ class StateChecks:
         if self._plain(value):
             return
         if not self._plain(listed(value)):
-            yield Finding("P207", where, f"field {name}")
+            yield Finding("P207", where, f"field {name}: {self._odd(value)}")
         elif name not in self._tuples:
             self._tuples.add(name)
             yield Finding("P207", where, f"field {name}: a tuple comes back as a list")
+
+    def _odd(self, value: Any) -> str:
+        """The type of what is not plain in a value."""
+        inner = value.values() if isinstance(value, Mapping) else value
+        if isinstance(value, Mapping | list | tuple):
+            for one in inner:
+                if not self._plain(listed(one)):
+                    return self._odd(one)
+        return type(value).__name__
 
     def handed_in(self, where: str, state: Any) -> Iterator[Finding]:
         """A state from elsewhere: its fields, and what is in them."""

@@ -100,7 +100,8 @@ def _replay(options: argparse.Namespace) -> int:
     for finding in findings:
         print(finding)
     if not findings:
-        print(f"{len(options.files)} histories replayed, nothing has changed.")
+        several = "1 history" if len(options.files) == 1 else f"{len(options.files)} histories"
+        print(f"{several} replayed, nothing has changed.")
     return 1 if findings else 0
 
 

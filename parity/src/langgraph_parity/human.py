@@ -114,6 +114,7 @@ class Answers:
         """The first answer there is, or NOBODY."""
         for human in self._humans:
             human.questions.append(question)
+        for human in self._humans:
             if (answer := human.reply(question, default)) is not NOBODY:
                 return answer
         return NOBODY

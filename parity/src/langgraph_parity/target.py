@@ -102,7 +102,7 @@ class Target:
     """Seconds for one run, and for one test. A run is stopped at its first checkpoint after twice as long."""
     memory_limit: int = 100 * 2**20
     """Bytes by which the process may grow in one run, and in one test."""
-    superstep_limit: int = 10_000
+    superstep_limit: int = 1_000
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be done with."""
