@@ -16,7 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.func import task
-from langgraph.graph import START, StateGraph
+from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Send, interrupt
 from typing_extensions import TypedDict
 
@@ -24,6 +24,7 @@ import toy
 from langgraph_parity import Parity, ParityUsageError, Target, mock_user_input, stream_graph
 from langgraph_parity.crashes import chosen
 from langgraph_parity.grid import Grid
+from langgraph_parity.models import ScriptedChatModel
 from toy import Plan, Planner, target
 
 TOPIC = {"topic": " bread "}
@@ -301,6 +302,36 @@ def test_a_node_of_a_subgraph_that_asks_twice_swallows_nothing_but_may_mistake_a
         "inside ▸ ask: question, answer",
         "inside: question",
     }
+
+
+def scripted(answers: Any) -> Target:
+    """An agent that calls a tool, whose model is made in build."""
+
+    def build(checkpointer: Any) -> Any:
+        model = ScriptedChatModel(answers)
+        graph = StateGraph(MessagesState)
+        graph.add_node("agent", lambda state: {"messages": model.invoke(state["messages"])})
+        graph.add_node("tools", lambda state: {"messages": [("user", "sunny")]})
+        graph.add_edge(START, "agent").add_edge("tools", "agent")
+        graph.add_conditional_edges(
+            "agent", lambda state: END if state["messages"][-1].text == "Good." else "tools"
+        )
+        return graph.compile(checkpointer=checkpointer)
+
+    return Target(name="scripted", build=build)
+
+
+@pytest.mark.parametrize("answers", [["Weather?", "Good."], {"": ["Weather?", "Good."]}])
+def test_a_script_that_begins_again_is_told_in_one_sentence(answers: Any) -> None:
+    parity = Parity(scripted(answers))
+    (finding,) = parity.crash_grid({"messages": "Oslo"}).findings
+    assert finding.rule == "P501"
+    assert "a ScriptedChatModel made in build began its list again" in finding.detail
+
+
+def test_a_script_by_prompt_goes_on() -> None:
+    parity = Parity(scripted(lambda messages: "Good." if "sunny" in messages[-1].text else "Hm?"))
+    assert parity.crash_grid({"messages": "Oslo"}).ok
 
 
 def test_a_session_whose_id_the_application_makes_is_found_again() -> None:

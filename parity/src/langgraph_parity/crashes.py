@@ -18,6 +18,7 @@ from langgraph_parity.counted import Counted
 from langgraph_parity.edge import Execution, watched
 from langgraph_parity.grid import Cell, Grid, When, at, with_findings
 from langgraph_parity.leg import Leg
+from langgraph_parity.models import models_made
 from langgraph_parity.mortal import Mortal
 from langgraph_parity.performing import Steps, aperform, perform
 from langgraph_parity.plain import unlike
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 __all__ = ["acrash_grid", "chosen", "crash_grid", "crash_steps"]
 
 __tracebackhide__ = True
+
+BEGAN_AGAIN = (
+    "a ScriptedChatModel made in build began its list again in the new application: "
+    "script it by a function of the messages, or by prompts"
+)
 
 Points = Iterable[int] | Callable[[int], Iterable[tuple[int, When]]] | None
 
@@ -173,7 +179,9 @@ class _Cells:
         thread_id = self._thread(run.thread_id, mark)
         durable = {w.task_id for w in self.saver.written[mark:] if w.finished}
         # Nothing was saved: whoever comes back begins again.
-        last = yield self.leg(human, thread_id, fresh=not saved)
+        with models_made() as models:
+            leg = self.leg(human, thread_id, fresh=not saved)
+        last = yield leg
         last.looked_at = True
         found = list(self._gone_on(cell, last))
         if not found:
@@ -190,6 +198,9 @@ class _Cells:
                 )
         for effect, times in self.effects.more(last.thread_id).items():
             found.append(at(cell, "P502", f"{effect}, {times} more"))
+        odd = [one for one in found if one.rule in ("P501", "P503")]
+        if odd and saved and any(model.begins_again for model in models):
+            found = [one for one in found if one not in odd] + [at(cell, "P501", BEGAN_AGAIN)]
         return with_findings(cell, found)
 
     def tell(self, cell: Cell) -> None:

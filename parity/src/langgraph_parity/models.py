@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -40,6 +41,7 @@ __all__ = [
     "ScriptEndedError",
     "ScriptedChatModel",
     "calls",
+    "models_made",
 ]
 
 
@@ -92,12 +94,23 @@ class ScriptedChatModel(BaseChatModel):
 
     def __init__(self, answers: Any = (), /, **options: Any) -> None:
         super().__init__(**{"answers": answers, **options})
+        for made in _collecting:
+            made.append(self)
 
     @property
     def calls(self) -> list[Call]:
         """All calls so far, in the order in which they arrived."""
         with self._lock:
             return list(self._calls)
+
+    @property
+    def begins_again(self) -> bool:
+        """Has it given answers from a list, which another model made like this one begins at the first again?"""
+        if callable(self.answers) or not self.calls:
+            return False
+        if isinstance(self.answers, Mapping):
+            return any(isinstance(answer, list | tuple) for answer in self.answers.values())
+        return iter(self.answers) is not self.answers
 
     @property
     def _llm_type(self) -> str:
@@ -254,6 +267,20 @@ class ScriptedChatModel(BaseChatModel):
             except StopIteration:
                 number = len(self._calls) + 1
         raise ScriptEndedError(f"{whose} has no more answers; this was call {number}.") from None
+
+
+_collecting: list[list[ScriptedChatModel]] = []
+
+
+@contextmanager
+def models_made() -> Iterator[list[ScriptedChatModel]]:
+    """The models that are made in the block."""
+    made: list[ScriptedChatModel] = []
+    _collecting.append(made)
+    try:
+        yield made
+    finally:
+        _collecting[:] = [one for one in _collecting if one is not made]
 
 
 def _text(messages: Iterable[BaseMessage]) -> str:
