@@ -76,6 +76,16 @@ def test_twenty_clean_grids_with_fan_out_find_nothing() -> None:
         assert len(grid.cells) == 3
 
 
+@pytest.mark.parametrize("limit", [1, 5, 19])
+def test_the_death_before_the_last_write_is_among_those_that_are_drawn(limit: int) -> None:
+    drawn = [chosen(limit=limit, seed=seed)(10) for seed in range(5)]
+    assert all((10, "before") in cells and (10, "after") not in cells for cells in drawn)
+    assert all(
+        len(set(cells)) == limit and cells == sorted(cells, key=lambda c: (c[0], c[1] == "after"))
+        for cells in drawn
+    )
+
+
 def test_it_prints_as_a_table_and_its_findings_name_the_cell() -> None:
     grid = Parity(target({"look_up": effect_first(Record())})).crash_grid(
         TOPIC, answers=YES, points=[4, 7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import textwrap
@@ -65,14 +66,20 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; 0 is good, 1 means findings, 2 bad usage."""
+    """Run a subcommand; 0 is good, 1 means findings, or a reader that left before the end, 2 bad usage."""
     options = parser().parse_args(arguments)
     run: Command = options.run
     try:
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()
     except ParityUsageError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # What is still to be written goes nowhere, or Python would complain of it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 if __name__ == "__main__":

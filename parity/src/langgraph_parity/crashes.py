@@ -63,7 +63,9 @@ async def acrash_grid(parity: Parity, input: Any = None, **options: Any) -> Grid
 def chosen(
     every: int = 1, limit: int | None = None, seed: int | None = None
 ) -> Callable[[int], list[tuple[int, When]]]:
-    """Points: every `every`-th write, and of these cells at most `limit`, drawn by `seed`.
+    """Points: every `every`-th write, and of these cells at most `limit`.
+
+    Among those is always the death before the last write, when a session may wrongly look done; `seed` draws the others.
 
     Raises:
         ParityUsageError: that is none.
@@ -76,7 +78,8 @@ def chosen(
         for number in range(1, writes + 1, every):
             cells += [(number, "before"), (number, "after")]
         if limit is not None and len(cells) > limit:
-            cells = sorted(random.Random(seed).sample(cells, limit), key=lambda c: (c[0], c[1] == "after"))  # fmt: skip
+            drawn = [*random.Random(seed).sample(cells[:-2], limit - 1), cells[-2]]
+            cells = sorted(drawn, key=lambda c: (c[0], c[1] == "after"))
         return cells
 
     return points
