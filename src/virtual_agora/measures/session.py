@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from virtual_agora.citations import cited, claims
+from virtual_agora.citations import citable, cited, claims
 from virtual_agora.measures.agenda import agenda
 from virtual_agora.measures.agreement import agreement, collapse, diversity
 from virtual_agora.measures.discussion import Discussion, discussions, panel
@@ -33,12 +33,16 @@ def measure(state: Mapping[str, Any]) -> Measures:
     """
     messages = state.get("messages", [])
     speakers: dict[str, str] = {message["id"]: message["agent"] for message in messages}
-    texts = [s["text"] for report in state.get("reports", []) for s in report["sections"]]
-    named = {turn for text in texts for turn in cited(text)}
+    supported: list[bool] = []
+    named: set[str] = set()
+    for report in state.get("reports", []):
+        there = citable(messages, report["topic"])
+        for section in report["sections"]:
+            supported += [bool(claim.turns) for claim in claims(section["text"], there)]
+            named |= there.intersection(cited(section["text"]))
     retained = [turn for turn in speakers if turn in named]
     usage = state.get("usage", {}).values()
     tokens = sum(used["input_tokens"] + used["output_tokens"] for used in usage)
-    supported = [bool(claim.turns) for text in texts for claim in claims(text, speakers.keys())]
     return Measures(
         agenda=agenda(state),
         topics=[_topic(discussion, speakers) for discussion in discussions(state)],

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from virtual_agora.citations import CITATION, cited, claims
+from virtual_agora import citations
+from virtual_agora.citations import CITATION, cited, claim_tokens
 from virtual_agora.cleaning import clean
 
 __all__ = ["Turn", "Turns", "citable", "cite", "plain", "prose"]
@@ -19,9 +19,6 @@ __all__ = ["Turn", "Turns", "citable", "cite", "plain", "prose"]
 DEEPEST = 6
 
 UNCITED = Markup(' <span class="uncited">no turn cited</span>')
-
-_MARKS = re.compile(r"^[\s>*+•-]*(?:\d{1,3}[.)]\s+)?")
-"""What begins a list item or a quotation."""
 
 
 def _parser() -> MarkdownIt:
@@ -66,8 +63,9 @@ def plain(text: str, limit: int = 0) -> str:
 
 def citable(turns: Turns, topic: str) -> Turns:
     """The turns that had been taken when `topic` was closed, which is all that the report on it can cite."""
-    ends = [at for at, turn in enumerate(turns.values(), start=1) if turn.topic == topic]
-    return dict(list(turns.items())[: ends[-1] if ends else 0]) if topic else turns
+    said = [{"id": turn.id, "topic": turn.topic} for turn in turns.values()]
+    there = citations.citable(said, topic)
+    return {id_: turn for id_, turn in turns.items() if id_ in there}
 
 
 def cite(ids: Sequence[str], turns: Turns) -> Markup:
@@ -89,7 +87,9 @@ def prose(text: str, turns: Turns, *, under: int, flag: bool = False) -> Markup:
         if token.type == "inline":
             token.children = list(_with_citations(token.children or [], turns))
     if flag:
-        _mark_uncited(tokens, whole, turns)
+        for token in claim_tokens(tokens):
+            if turns.keys().isdisjoint(cited(token.content)):
+                token.children = [*(token.children or []), _html(UNCITED)]
     return Markup(_PARSER.renderer.render(list(_with_scrolling(tokens)), _PARSER.options, {}))
 
 
@@ -125,13 +125,6 @@ def _with_citations(children: Sequence[Token], turns: Turns) -> Iterator[Token]:
             yield _html(cite(cited(match[0]), turns))
             end = match.end()
         yield _text(child.content[end:])
-
-
-def _mark_uncited(tokens: Sequence[Token], text: str, turns: Turns) -> None:
-    bare = {_MARKS.sub("", claim.text) for claim in claims(text, turns) if not claim.turns}
-    for opening, token in pairwise(tokens):
-        if opening.type == "paragraph_open" and _MARKS.sub("", token.content) in bare:
-            token.children = [*(token.children or []), _html(UNCITED)]
 
 
 def _with_scrolling(tokens: Sequence[Token]) -> Iterator[Token]:
