@@ -87,7 +87,7 @@ def test_an_unfinished_session_has_reports_too(say, folder):
     assert say("report", "s", "--to", "so-far")[0] == 0
     found = read((folder / "so-far" / "report.html").read_text())
     check(found)
-    assert "The session has not ended." in found.text
+    assert "The session is still under way" in found.text
     assert valid(folder / "so-far" / "session.json")["status"] == "running"
 
 

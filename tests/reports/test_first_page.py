@@ -43,12 +43,12 @@ def page(state: VirtualAgoraState) -> str:
 
 def test_what_went_wrong_is_counted_on_the_first_page(state: VirtualAgoraState) -> None:
     assert first_lines(state) == [
-        "- **Ended early**: 1 topic of the agenda was left undiscussed.",
+        "- **Ended early**: Closed by vote: 1 topic of the agenda was left undiscussed.",
         "- **Dropped out**: Chen. 3 of 4 participants were left at the end.",
-        "- 1 turn was skipped, because the member could not be reached: Chen.",
-        "- 1 section of the reports could not be written.",
-        "- 5 of the 5 claims in the reports name no turn to rest on and are marked "
-        "*(no turn is cited for this)*.",
+        "- **Turns lost**: 1 turn was skipped, because the member could not be reached: Chen.",
+        "- **Note**: Ada and Bruno share one model.",
+        "- **Unwritten**: 1 section of the reports could not be written.",
+        "- **Unsupported**: 5 of the 5 claims in the reports name no turn to rest on and are marked.",
     ]
 
 
@@ -82,19 +82,17 @@ def test_everything_that_can_be_wrong_has_its_line(state: VirtualAgoraState) -> 
         )
     ]
     assert first_lines(state) == [
-        "- **Ended early** by the user: no topic of the agenda was left undiscussed.",
-        "- **Partly scripted**: what came from moderator is put together from phrases.",
+        "- **Ended early**: Closed by the user: no topic of the agenda was left undiscussed.",
+        "- **Partly scripted**: What came from moderator is put together from phrases.",
         "- **Dropped out**: Chen. 3 of 4 participants were left at the end.",
-        "- 1 turn was skipped, because the member could not be reached: Chen.",
-        "- 3 answers were asked for again or read from plain text: Ada (2), report writer.",
-        "- 1 answer was unusable all the same, and taken as an abstention: Bruno.",
-        "- Given another model on the way: Dalia.",
-        "- **One model**: all participants are the same one, under different names. Their "
-        "agreement says less than that of different models.",
-        "- 2 of the 3 claims in the reports name no turn to rest on and are marked "
-        "*(no turn is cited for this)*.",
-        "- The reports cite 2 turns that nobody had taken, struck out there: m0019, m0020.",
-        "- The voting rules disagree on what the ballots put first on the agenda.",
+        "- **Turns lost**: 1 turn was skipped, because the member could not be reached: Chen.",
+        "- **Asked again**: 3 answers were asked for again or read from plain text: Ada (2), report writer.",
+        "- **Abstained**: 1 answer was unusable all the same, and taken as an abstention: Bruno.",
+        "- **Models replaced**: Given another model on the way: Dalia.",
+        "- **Note**: Ada and Bruno share one model.",
+        "- **Unsupported**: 2 of the 3 claims in the reports name no turn to rest on and are marked.",
+        "- **Wrong citations**: The reports cite 2 turns that nobody had taken, marked as such there: m0019, m0020.",
+        "- **Voting rules**: They disagree on what the ballots put first on the agenda.",
     ]
 
 

@@ -86,7 +86,7 @@ def test_what_is_there_after_each_topic_can_be_read_without_the_rest(
     }
     check_links(files)
     index = files["index.md"]
-    assert "The session is still under way." in index
+    assert "The session is still under way; this is how it stood." in index
     assert "Still on the agenda: “Would fewer people drive?”" in index
     assert "under way" not in whole["index.md"]
     state["completed_topics"], state["current_topic"] = [FIRST], SECOND
@@ -108,7 +108,7 @@ def test_the_overview_says_how_it_came_about(state: VirtualAgoraState) -> None:
         "| 1 | Who would pay, and how much? | 7 |",
         "| Ada | Participant | openai/gpt-6-luna | 4 | You run a city's budget. |",
         "| Chen | Participant, **excluded** | anthropic/claude-sonnet-5-5 | 4 | – |",
-        "> **Note.** Ada and Bruno share one model.",
+        "- **Note**: Ada and Bruno share one model.",
         "- **Turn skipped** (round 2): Chen's statement was skipped",
         "61 calls to 3 models; cost: $0.4334.",
         "| anthropic/claude-sonnet-5-5 | 9 | 3 | 0 | 18,900 | 1,620 | $0.3100 |",

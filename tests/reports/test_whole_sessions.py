@@ -81,7 +81,9 @@ def test_every_claim_leads_to_its_turns_or_is_marked(
     ]
     assert any("assembled from a script" in paragraph for paragraph in marked)
     assert not any(re.search(r"m\d{4}", paragraph) for paragraph in marked)
-    counted = re.search(r"\n- (\d+) of the (\d+) claims in the reports", files["index.md"])
+    counted = re.search(
+        r"\n- \*\*Unsupported\*\*: (\d+) of the (\d+) claims in the reports", files["index.md"]
+    )
     assert counted
     assert int(counted[1]) == len(marked) == 2 < int(counted[2]) / 10
     reported = "".join(section["text"] for r in state["reports"] for section in r["sections"])

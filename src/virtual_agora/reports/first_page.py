@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from virtual_agora.reports.facts import ENDED, State, amount, names, participants
 from virtual_agora.reports.markdown import inline
@@ -11,46 +12,49 @@ from virtual_agora.reports.traces import support
 from virtual_agora.state.demo import DEMO_STAMP, SCRIPTED, demo_stamp
 from virtual_agora.state.schema import Notice, NoticeKind
 
-__all__ = ["first_page"]
+__all__ = ["ALL_WELL", "Remark", "warnings"]
 
 ALL_WELL = (
     "Everybody was heard in every turn, every answer was usable as it came, and every claim of the reports "
     "names a turn it rests on."
 )
-UNDER_WAY = (
-    "**The session is still under way.** This is how it stood when its latest topic was closed."
-)
 MOST_IDS = 10
 EARLY = (ENDED, "went straight to the final report.")
 """How the notices of what a user can decide to end a session early end."""
 
-COUNTED: dict[NoticeKind, tuple[str, str]] = {
-    "skipped": ("turn", "skipped, because the member could not be reached"),
-    "repaired": ("answer", "asked for again or read from plain text"),
-    "abstained": ("answer", "unusable all the same, and taken as an abstention"),
+COUNTED: dict[NoticeKind, tuple[str, str, str]] = {
+    "skipped": ("Turns lost", "turn", "skipped, because the member could not be reached"),
+    "repaired": ("Asked again", "answer", "asked for again or read from plain text"),
+    "abstained": ("Abstained", "answer", "unusable all the same, and taken as an abstention"),
 }
 
 
-def first_page(state: State) -> list[str]:
-    """The warnings, a line each, or the sentence that there are none."""
-    lines = [
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A warning: what it is about in a word or three, and a sentence in Markdown."""
+
+    about: str
+    text: str
+
+
+def warnings(state: State) -> list[Remark]:
+    """What a reader must know first, the gravest first; empty if there is nothing to warn of."""
+    return [
         *_whole(state),
         *_scripted(state),
         *_missing(state),
         *_counted(state),
         *_replaced(state),
-        *_one_model(state),
+        *_notes(state),
         *_unwritten(state),
         *_unsupported(state),
         *_agenda(state),
     ]
-    listed = "\n".join(f"- {line}" for line in lines) or ALL_WELL
-    return ["## What a reader should know first", listed]
 
 
-def _whole(state: State) -> list[str]:
+def _whole(state: State) -> list[Remark]:
     if state.get("status") != "complete":
-        return [UNDER_WAY]
+        return [Remark("Under way", "The session is still under way; this is how it stood.")]
     left = len(state.get("agenda", []))
     by_user = any(
         notice["kind"] == "user" and notice["text"].endswith(EARLY)
@@ -58,49 +62,50 @@ def _whole(state: State) -> list[str]:
     )
     if not left and not by_user:
         return []
-    who = " by the user" if by_user else ""
-    return [
-        f"**Ended early**{who}: {amount(left, 'topic') if left else 'no topic'} of the agenda "
-        f"{'were' if left > 1 else 'was'} left undiscussed."
-    ]
+    who = " by the user" if by_user else " by vote"
+    undiscussed = f"{amount(left, 'topic') if left else 'no topic'} of the agenda"
+    were = "were" if left > 1 else "was"
+    return [Remark("Ended early", f"Closed{who}: {undiscussed} {were} left undiscussed.")]
 
 
-def _scripted(state: State) -> list[str]:
+def _scripted(state: State) -> list[Remark]:
     stamp = demo_stamp(state)
     if not stamp:
         return []
     if stamp == DEMO_STAMP:
-        return ["**Scripted**: all of it is put together from phrases; no model said any of it."]
+        return [
+            Remark("Scripted", "All of it is put together from phrases; no model said any of it.")
+        ]
     who = [inline(a["name"]) for a in state.get("agents", []) if a["provider"] == SCRIPTED]
     spoke = ", ".join(who) or "a member that has another model by now"
-    return [f"**Partly scripted**: what came from {spoke} is put together from phrases."]
+    return [Remark("Partly scripted", f"What came from {spoke} is put together from phrases.")]
 
 
-def _missing(state: State) -> list[str]:
+def _missing(state: State) -> list[Remark]:
     gone = [names(state).get(id_, id_) for id_ in state.get("excluded", [])]
     if not gone:
         return []
-    return [
-        f"**Dropped out**: {', '.join(map(inline, gone))}. "
-        f"{len(participants(state)) - len(gone)} of {amount(len(participants(state)), 'participant')} "
-        "were left at the end."
-    ]
+    began = len(participants(state))
+    left = f"{began - len(gone)} of {amount(began, 'participant')} were left at the end."
+    return [Remark("Dropped out", f"{', '.join(map(inline, gone))}. {left}")]
 
 
-def _counted(state: State) -> list[str]:
+def _counted(state: State) -> list[Remark]:
     notices: list[Notice] = state.get("notices", [])
     lines = []
-    for kind, (thing, what) in COUNTED.items():
+    for kind, (about, thing, what) in COUNTED.items():
         found = [notice for notice in notices if notice["kind"] == kind]
         if found:
             verb = "was" if len(found) == 1 else "were"
-            lines.append(f"{amount(len(found), thing)} {verb} {what}: {_by_member(state, found)}.")
+            said = f"{amount(len(found), thing)} {verb} {what}: {_by_member(state, found)}."
+            lines.append(Remark(about, said))
     return lines
 
 
-def _replaced(state: State) -> list[str]:
+def _replaced(state: State) -> list[Remark]:
     found = [notice for notice in state.get("notices", []) if notice["kind"] == "replaced"]
-    return [f"Given another model on the way: {_by_member(state, found)}."] if found else []
+    given = f"Given another model on the way: {_by_member(state, found)}."
+    return [Remark("Models replaced", given)] if found else []
 
 
 def _by_member(state: State, notices: Sequence[Notice]) -> str:
@@ -111,49 +116,46 @@ def _by_member(state: State, notices: Sequence[Notice]) -> str:
     )
 
 
-def _one_model(state: State) -> list[str]:
-    models = {(agent["provider"], agent["model"]) for agent in participants(state)}
-    if len(models) != 1 or demo_stamp(state) == DEMO_STAMP:
-        return []
-    return [
-        "**One model**: all participants are the same one, under different names. Their agreement says "
-        "less than that of different models."
-    ]
+def _notes(state: State) -> list[Remark]:
+    notices: list[Notice] = state.get("notices", [])
+    return [Remark("Note", inline(n["text"])) for n in notices if n["kind"] == "warning"]
 
 
-def _unwritten(state: State) -> list[str]:
+def _unwritten(state: State) -> list[Remark]:
     empty = [
         section
         for report in state.get("reports", [])
         for section in report["sections"]
         if not section["text"].strip()
     ]
-    return (
-        [f"{amount(len(empty), 'section')} of the reports could not be written."] if empty else []
-    )
+    said = f"{amount(len(empty), 'section')} of the reports could not be written."
+    return [Remark("Unwritten", said)] if empty else []
 
 
-def _unsupported(state: State) -> list[str]:
+def _unsupported(state: State) -> list[Remark]:
     found = support(state)
     lines = []
     if found.unsupported:
         name, is_marked = ("names", "is") if found.unsupported == 1 else ("name", "are")
-        lines.append(
+        said = (
             f"{found.unsupported} of the {amount(found.claims, 'claim')} in the reports {name} no turn "
-            f"to rest on and {is_marked} marked *(no turn is cited for this)*."
+            f"to rest on and {is_marked} marked."
         )
+        lines.append(Remark("Unsupported", said))
     if found.unknown:
         shown = ", ".join(found.unknown[:MOST_IDS])
         more = f" and {len(found.unknown) - MOST_IDS} more" if len(found.unknown) > MOST_IDS else ""
-        lines.append(
-            f"The reports cite {amount(len(found.unknown), 'turn')} that nobody had taken, struck out "
+        said = (
+            f"The reports cite {amount(len(found.unknown), 'turn')} that nobody had taken, marked as such "
             f"there: {shown}{more}."
         )
+        lines.append(Remark("Wrong citations", said))
     return lines
 
 
-def _agenda(state: State) -> list[str]:
+def _agenda(state: State) -> list[Remark]:
     verdicts = state.get("tally", {}).get("all_rules")
     if not verdicts or verdicts["agree"]:
         return []
-    return ["The voting rules disagree on what the ballots put first on the agenda."]
+    said = "They disagree on what the ballots put first on the agenda."
+    return [Remark("Voting rules", said)]

@@ -20,7 +20,7 @@ from virtual_agora.reports.facts import (
     summary_of,
 )
 from virtual_agora.reports.facts import topics as taken_up
-from virtual_agora.reports.first_page import first_page
+from virtual_agora.reports.first_page import ALL_WELL, warnings
 from virtual_agora.reports.markdown import block, inline, table
 from virtual_agora.reports.traces import traced
 from virtual_agora.reports.verdicts import other_rules, rule_name
@@ -52,7 +52,7 @@ def index(state: State, *, finals: Sequence[Entry], topics: Sequence[Entry]) -> 
     parts = [
         f"# {theme(state)}",
         *stamp(state),
-        *first_page(state),
+        *_warnings(state),
         *_whole_theme(state),
         *_answer(state, finals),
         *_final(finals),
@@ -66,6 +66,11 @@ def index(state: State, *, finals: Sequence[Entry], topics: Sequence[Entry]) -> 
         *_files(state),
     ]
     return join(parts)
+
+
+def _warnings(state: State) -> list[str]:
+    lines = [f"- **{remark.about}**: {remark.text}" for remark in warnings(state)]
+    return ["## What a reader should know first", "\n".join(lines) or ALL_WELL]
 
 
 def _is_complete(state: State) -> bool:
@@ -198,11 +203,9 @@ def _panel(state: State) -> list[str]:
         )
     if "user" in spoke:
         rows.append(["You", "User", "–", str(spoke.count("user")), "–"])
-    warnings = [n["text"] for n in state.get("notices", []) if n["kind"] == "warning"]
     return [
         "## The panel",
         table(["Name", "Role", "Model", "Spoke", "Persona"], rows),
-        *(f"> **Note.** {inline(text)}" for text in warnings),
     ]
 
 

@@ -10,7 +10,18 @@ from virtual_agora.reports.markdown import inline
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import Notice
 
-__all__ = ["beginning", "join", "money", "notice_lines", "short", "stamp", "stance_words", "theme"]
+__all__ = [
+    "KINDS",
+    "LONGEST_NOTICE",
+    "beginning",
+    "join",
+    "money",
+    "notice_lines",
+    "short",
+    "stamp",
+    "stance_words",
+    "theme",
+]
 
 LONGEST_NOTICE = 400
 LONGEST_THEME = 160

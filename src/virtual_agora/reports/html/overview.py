@@ -67,7 +67,7 @@ def overview_of(state: State, measures: Measures, turns: Turns) -> Overview:
         session=plain(state["session_id"]),
         parts=sections(state, "", turns, "final", under=2),
         decided=_decided(state),
-        know=must_know(state, measures, turns),
+        know=must_know(state),
         documents=", ".join(documents),
     )
 
