@@ -54,7 +54,8 @@ def answer_to(body: dict[str, Any], digest: str) -> str:
             answer["conclude"] = "no"
         if "moved_by" in answer:
             turns = re.findall(r'<statement id=\\"(\w+)', json.dumps(body["messages"]))
-            answer["moved_by"] = [*turns, "m9999"]
+            most = form["json_schema"]["schema"]["properties"]["moved_by"]["maxItems"]
+            answer["moved_by"] = [*turns[: most - 1], "m9999"]
         return json.dumps(answer, ensure_ascii=False)
     about = task_of(body) or "question"
     return (
