@@ -246,8 +246,8 @@ class Position(TypedDict):
     `moment` is `before` the first round, in a `round`, `after` the last one, or `control`: after the last one, by
     somebody who was shown nothing of the discussion. `single_model` is the answer of one model without a persona
     instead of an assembly's; its `agent` is the moderator's id. `round` counts the rounds held until then.
-    `stance` is from −3 (firmly against what the topic puts forward) to 3 (firmly for it); None: the topic puts
-    forward nothing that one could be for or against. `confidence` is in percent. `moved_by` lists the ids of the
+    `stance` is from −3 (firmly against what is proposed) to 3 (firmly for it): by the topic or, where that is an
+    open question, by the theme. None: neither proposes anything. `confidence` is in percent. `moved_by` lists the ids of the
     messages that changed or shaped the position, its own left out, since nobody is shown which are its own; only
     positions of the moments `round` and `after` have any.
     """
