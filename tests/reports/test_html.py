@@ -291,6 +291,56 @@ def test_who_voted_to_go_on_and_who_stood_on_the_smaller_side_are_told_apart(
     assert even.count("holds") == 4
 
 
+def test_rules_that_the_ballots_could_not_settle_are_named_and_disagree_with_none(
+    state: VirtualAgoraState,
+) -> None:
+    titles = state["proposed_agenda"]
+    state["tally"]["rule"] = "ranked_pairs"
+    state["tally"]["all_rules"] = {
+        "verdicts": [{"first": [FIRST], "rules": ["borda", "schulze"]}],
+        "agree": False,
+        "unsettled": [{"first": titles[:2], "rules": ["ranked_pairs"]}],
+    }
+    found = page(state)
+    decided = found.get("decided").parent.text  # type: ignore[union-attr]
+    assert "So far as it can be told, the voting rules agree" in decided
+    assert "too many ties to follow ranked pairs to the end." in decided
+    assert "disagree" not in decided
+    assert (
+        f"ranked pairs (with the one that was used)Among: {FIRST}; {SECOND} "
+        "(too many ties to follow the rule to the end; they counted as tied)"
+    ) in found.get("agenda").text
+    verdicts = state["tally"]["all_rules"]["verdicts"]
+    verdicts += [{"first": [SECOND], "rules": ["plurality"]}]
+    assert "The voting rules disagree" in page(state).text
+
+
+@pytest.mark.parametrize(
+    ("margin", "tau", "said"),
+    [
+        (0.5, 0.25, ("50% of the ballots", "0.25")),
+        (-0.2, -0.25, ("−20% of the ballots: more of them prefer another topic", "−0.25")),
+        (0.0, -0.001, ("0% of the ballots", "0.00")),
+    ],
+)
+def test_the_winners_margin_is_that_against_its_strongest_rival(
+    state: VirtualAgoraState, margin: float, tau: float, said: tuple[str, str]
+) -> None:
+    ballots = {"winner_margin": margin, "kendall_tau": tau, "rule_agreement": None}
+    (figures,) = page(state, agenda=ballots).get("agenda").all("dl")
+    assert tuple(figure.text for figure in figures.all("dd")) == said
+    assert "than the other way round" in figures.text
+    assert "runner-up" not in figures.text
+
+
+def test_a_topic_has_the_same_number_in_the_timeline_as_elsewhere(state: VirtualAgoraState) -> None:
+    state["completed_topics"] = [FIRST, "Nobody spoke on this", SECOND]
+    for number, message in enumerate(state["messages"]):
+        message["at"] = f"2026-11-22T10:{number:02}:00+00:00"
+    drawn = plots(page(state))["timeline"]
+    assert [t.text for t in drawn.all("text") if "Topic" in t.text] == ["Topic 1", "Topic 3"]
+
+
 HOSTILE = '<script>window.ran = 1</script><img src=x onerror="window.ran = 2"> "\'`] [x](javascript:alert(3)) &lt;b&gt; \x1b[31m \u202e'
 
 
