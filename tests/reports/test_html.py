@@ -174,6 +174,7 @@ def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
     assert "m9999: there is no such turn" in section.text
     assert "m0021: there is no such turn" in section.text
     assert "They do not no turn cited" in section.text
+    assert "a levy could replace them. no turn cited" in found.get("topic-1").text
     assert "Levies work [3] no turn" not in section.text
     know = found.get("know").parent
     assert know is not None

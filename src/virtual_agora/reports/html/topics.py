@@ -114,7 +114,9 @@ def _topic(
         title=plain(title, LONGEST_TITLE),
         rounds=summary["rounds"] if summary else state.get("current_round", 0),
         closed=conclusion(state, title),
-        summary=prose(summary["text"], turns, under=3) if summary else None,
+        summary=prose(summary["text"], citable(turns, title), under=3, flag=True)
+        if summary
+        else None,
         sections=sections(state, title, turns, f"topic-{number}-part", under=3),
         sides=f"{before} before; {after} after" if before and after else after,
         positions=positions_on(state, measured, turns, number, title),
