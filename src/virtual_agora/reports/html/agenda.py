@@ -179,7 +179,7 @@ def _figures(measures: Measures) -> list[tuple[str, str]]:
     return [
         (what, said)
         for what, value, said in (
-            (explain("winner_margin").meaning, margin, _margin(margin or 0)),
+            (explain("winner_margin").meaning.rstrip("."), margin, _margin(margin or 0)),
             ("How alike the ballots are (Kendall's τ, −1 to 1)", tau, _minus(f"{tau or 0:.2f}")),
             ("Other voting rules that put the same topic first", share, f"{share or 0:.0%}"),
         )
