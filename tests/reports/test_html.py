@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.reports.conftest import FIRST, SECOND, votes
+from tests.reports.conftest import FIRST, PANEL, SECOND, votes
 from tests.reports.measured import measured, positions
 from tests.support.page import Element, read
+from virtual_agora.measures import measure
 from virtual_agora.reports.html import html_report
 from virtual_agora.reports.html.page import TEMPLATES
 from virtual_agora.state.schema import Report, VirtualAgoraState
@@ -81,10 +82,11 @@ def test_whoever_was_not_there_can_read_what_was_decided_by_whom_and_on_which_gr
     topic = found.get("topic-1").text
     for said in (
         "fares cover a third and that a levy could replace them",
-        "Voted against closing the topic: We have heard the main points.",
+        "Voted against closing the topic Dalia: We have heard the main points.",
         "The payroll levy was never costed.",
         "Chen's statement was skipped",
-        "Dalia: against",
+        "The closing positions still differ: 2 for it, 1 against it. Here are those of the smaller side.",
+        "Dalia: against (−2)",
         "The levy is a tax on jobs.",
     ):
         assert said in topic, said
@@ -172,6 +174,7 @@ def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
     assert "m9999: there is no such turn" in section.text
     assert "m0021: there is no such turn" in section.text
     assert "They do not no turn cited" in section.text
+    assert "a levy could replace them. no turn cited" in found.get("topic-1").text
     assert "Levies work [3] no turn" not in section.text
     know = found.get("know").parent
     assert know is not None
@@ -179,6 +182,164 @@ def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
     assert "cite 2 turns that nobody had taken, marked as such there: m9999, m0021" in know.text
     assert "Cited in Costs" in found.get("m0001").text
     assert "Cited" not in found.get("m0021").text
+
+
+EVIL = "https://evil.example"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        pytest.param(f"As said [m0001]({EVIL}).", f"As said [1]({EVIL}).", id="its text an id"),
+        pytest.param(f"As said [[m0001]]({EVIL}).", f"As said [[1]]({EVIL}).", id="a citation"),
+        pytest.param(
+            f"As [said [m0001] here]({EVIL}).", f"As [said [1] here]({EVIL}).", id="within its text"
+        ),
+        pytest.param(f"As <{EVIL}/[m0001]>.", f"As <{EVIL}/[1]>.", id="a bare address"),
+        pytest.param(
+            f'As [said]({EVIL} "[m0001]").', f'As [said]({EVIL} "[1]").', id="in its title"
+        ),
+        pytest.param("As said [m0001\n].", "As said [1].", id="over two lines"),
+    ],
+)
+def test_what_counts_as_a_citation_leads_to_the_turn_and_nowhere_else(
+    state: VirtualAgoraState, written: str, shown: str
+) -> None:
+    state["reports"][0]["sections"][0]["text"] = f"{written} [Elsewhere](https://example.org)."
+    found = page(state).get("topic-1-part-1")
+    assert [a.attributes["href"] for a in found.all("a")] == ["#m0001", "https://example.org"]
+    assert f"{shown} Elsewhere." in found.text
+
+
+def test_citations_in_positions_reasons_and_votes_lead_to_turns_too(
+    state: VirtualAgoraState,
+) -> None:
+    cites = "see [m0003], not [m9999]"
+    shown = "see [3], not [m9999: there is no such turn]"
+    alone: Any = {"moment": "single_model", "agent": "moderator"}
+    held = positions(FIRST)
+    state["positions"] = [
+        {**one, "position": f"{what} {cites}", "reasons": [f"because {cites}"]}
+        for what, one in [("I", one) for one in held] + [("One", {**held[0], **alone})]
+    ]
+    state["vote_history"] = [
+        {**vote, "reason": f"voted, {cites}"} for vote in state["vote_history"]
+    ]
+    found = page(state)
+    own, voted = found.get("topic-1").text, found.get("transcript").text
+    for said in (f"I {shown}", f"One {shown}", f"because {shown}", f"Dalia: voted, {shown}"):
+        assert said in own, said
+    assert voted.count(f"voted, {shown}") == len(state["vote_history"])
+    assert "[m0003]" not in found.text
+
+
+def test_what_is_said_beside_the_slope_plot_is_what_it_shows_and_was_measured(
+    state: VirtualAgoraState,
+) -> None:
+    held = positions(FIRST)
+    state["positions"] = held + [
+        {**one, "moment": "control"} for one in held if one["moment"] == "before"
+    ]
+    measures = measured(state)
+    measures["topics"][0]["toward_majority"] = 0.5
+    found = page(state, topics=measures["topics"])
+    assert "Hollow: where each would stand after thinking alone" in found.get("topic-1").text
+    moved = "Of those who moved, 50% went toward the mean of the others' opening stances."
+    assert moved in found.get("topic-1").text
+    names = [f"participant-{n}" for n in range(5, 10)]
+    state["agents"] += [{**state["agents"][0], "id": name} for name in names]
+    state["positions"] += [{**one, "agent": name} for name in names for one in held[:1]]
+    many = page(state)
+    assert not [
+        c for c in plots(many)["positions-1"].all("circle") if "hollow" in str(c.attributes)
+    ]
+    assert "Hollow" not in many.text
+
+
+def test_who_voted_to_go_on_and_who_stood_on_the_smaller_side_are_told_apart(
+    state: VirtualAgoraState,
+) -> None:
+    def told(stances: dict[str, int], no: set[str]) -> str:
+        held = [one for one in positions(FIRST) if one["moment"] == "after"]
+        state["positions"] = [
+            {**held[0], "agent": agent, "stance": stance, "position": f"{agent} holds {stance}"}
+            for agent, stance in stances.items()
+        ]
+        for vote in state["vote_history"]:
+            if vote["kind"] == "conclude_topic":
+                vote["choice"] = ["no" if vote["agent"] in no else "yes"]
+        state["reports"][0]["sections"][1]["text"] = "A levy [m0002, m0004]."
+        return page(state, topics=measure(state)["topics"]).get("topic-1-dissent").parent.text  # type: ignore[union-attr]
+
+    one, two, three, four = PANEL
+    goes_on = told({one: 2, two: -1, three: 3, four: 3}, no={four})
+    assert "Voted against closing the topic Dalia: We have heard the main points." in goes_on
+    assert "2 for it" not in goes_on
+    assert "3 for it, 1 against it. Here are those of the smaller side. Bruno:" in goes_on
+    assert "participant-2 holds -1" in goes_on
+    assert "The levy is a tax on jobs." in goes_on
+    assert "participant-4 holds" not in goes_on
+    assert "Of 4 turns of those who voted against closing the topic, the reports cite 1" in goes_on
+    agreed = told({one: 2, two: 1, three: 3, four: 3}, no={four})
+    assert "In the end all positions were on one side: for it." in agreed
+    assert "holds" not in agreed
+    closing = told({one: 2, two: -1, three: 3, four: 0}, no=set())
+    assert "In the last poll nobody voted against closing the topic." in closing
+    assert "Here are those of the smaller sides." in closing
+    assert "Of 3 turns of those who ended against it, the reports cite 1" in closing
+    even = told({one: 2, two: -1, three: 3, four: -3}, no=set())
+    assert "Here are all, since no side is the largest." in even
+    assert even.count("holds") == 4
+
+
+def test_rules_that_the_ballots_could_not_settle_are_named_and_disagree_with_none(
+    state: VirtualAgoraState,
+) -> None:
+    titles = state["proposed_agenda"]
+    state["tally"]["rule"] = "ranked_pairs"
+    state["tally"]["all_rules"] = {
+        "verdicts": [{"first": [FIRST], "rules": ["borda", "schulze"]}],
+        "agree": False,
+        "unsettled": [{"first": titles[:2], "rules": ["ranked_pairs"]}],
+    }
+    found = page(state)
+    decided = found.get("decided").parent.text  # type: ignore[union-attr]
+    assert "So far as it can be told, the voting rules agree" in decided
+    assert "too many ties to follow ranked pairs to the end." in decided
+    assert "disagree" not in decided
+    assert (
+        f"ranked pairs (with the one that was used)Among: {FIRST}; {SECOND} "
+        "(too many ties to follow the rule to the end; they counted as tied)"
+    ) in found.get("agenda").text
+    verdicts = state["tally"]["all_rules"]["verdicts"]
+    verdicts += [{"first": [SECOND], "rules": ["plurality"]}]
+    assert "The voting rules disagree" in page(state).text
+
+
+@pytest.mark.parametrize(
+    ("margin", "tau", "said"),
+    [
+        (0.5, 0.25, ("50% of the ballots", "0.25")),
+        (-0.2, -0.25, ("−20% of the ballots: more of them prefer another topic", "−0.25")),
+        (0.0, -0.001, ("0% of the ballots", "0.00")),
+    ],
+)
+def test_the_winners_margin_is_that_against_its_strongest_rival(
+    state: VirtualAgoraState, margin: float, tau: float, said: tuple[str, str]
+) -> None:
+    ballots = {"winner_margin": margin, "kendall_tau": tau, "rule_agreement": None}
+    (figures,) = page(state, agenda=ballots).get("agenda").all("dl")
+    assert tuple(figure.text for figure in figures.all("dd")) == said
+    assert "than the other way round" in figures.text
+    assert "runner-up" not in figures.text
+
+
+def test_a_topic_has_the_same_number_in_the_timeline_as_elsewhere(state: VirtualAgoraState) -> None:
+    state["completed_topics"] = [FIRST, "Nobody spoke on this", SECOND]
+    for number, message in enumerate(state["messages"]):
+        message["at"] = f"2026-11-22T10:{number:02}:00+00:00"
+    drawn = plots(page(state))["timeline"]
+    assert [t.text for t in drawn.all("text") if "Topic" in t.text] == ["Topic 1", "Topic 3"]
 
 
 HOSTILE = '<script>window.ran = 1</script><img src=x onerror="window.ran = 2"> "\'`] [x](javascript:alert(3)) &lt;b&gt; \x1b[31m \u202e'

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from virtual_agora.measures.model import Measures
+from virtual_agora.measures.words import explain
 from virtual_agora.reports.facts import State, amount, last_poll, topics
 from virtual_agora.reports.html.contest import Contest, contest
 from virtual_agora.reports.html.prose import plain
 from virtual_agora.reports.verdicts import rule_name
 
 __all__ = ["Agenda", "Place", "agenda_of", "letter", "rules_said"]
+
+MOST_FIRST = 3
+"""The most topics that are named where several come first."""
 
 MOST_PLACES = 20
 """The most topics that the list has."""
@@ -33,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What some voting rules put first; `chosen`: the one that was used is among them."""
+    """What some voting rules put first, or what is among it; `chosen`: the one that was used is among them."""
 
     rules: str
     first: str
@@ -94,9 +99,17 @@ def rules_said(state: State) -> str:
     counted = (state.get("tally") or {}).get("all_rules")
     if not counted:
         return ""
-    if counted["agree"]:
-        return "All voting rules put the same topic first on these ballots."
-    return "The voting rules disagree on which topic these ballots put first."
+    lost = [
+        rule_name(rule) for verdict in counted.get("unsettled", []) for rule in verdict["rules"]
+    ]
+    if len(counted["verdicts"]) > 1:
+        said = "The voting rules disagree on which topic these ballots put first."
+    elif lost:
+        said = "So far as it can be told, the voting rules agree on what these ballots put first."
+    else:
+        said = "All voting rules put the same topic first on these ballots."
+    ties = f" The ballots hold too many ties to follow {' and '.join(lost)} to the end."
+    return said + (ties if lost else "")
 
 
 def _place(state: State, tally: Mapping[str, Any], key: str, title: str) -> Place:
@@ -133,16 +146,29 @@ def _said(state: State, tally: Mapping[str, Any]) -> str:
 
 def _verdicts(tally: Mapping[str, Any]) -> list[Verdict]:
     counted = tally.get("all_rules") or {"verdicts": []}
-    return [
-        Verdict(
-            rules=", ".join(rule_name(rule) for rule in verdict["rules"]),
-            first="; ".join(plain(title, LONGEST_TITLE) for title in verdict["first"][:3])
-            + (f" and {len(verdict['first']) - 3} more" if len(verdict["first"]) > 3 else "")
-            + (" (tied)" if len(verdict["first"]) > 1 else ""),
-            chosen=tally["rule"] in verdict["rules"],
-        )
-        for verdict in counted["verdicts"]
-    ]
+    settled = [_verdict(tally, v, _first(v) + _tied(v)) for v in counted["verdicts"]]
+    unsettled = [_verdict(tally, v, _open(tally, v)) for v in counted.get("unsettled", [])]
+    return settled + unsettled
+
+
+def _verdict(tally: Mapping[str, Any], verdict: Mapping[str, Any], first: str) -> Verdict:
+    rules = ", ".join(rule_name(rule) for rule in verdict["rules"])
+    return Verdict(rules, first, chosen=tally["rule"] in verdict["rules"])
+
+
+def _first(verdict: Mapping[str, Any]) -> str:
+    named = "; ".join(plain(title, LONGEST_TITLE) for title in verdict["first"][:MOST_FIRST])
+    more = len(verdict["first"]) - MOST_FIRST
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _tied(verdict: Mapping[str, Any]) -> str:
+    return " (tied)" if len(verdict["first"]) > 1 else ""
+
+
+def _open(tally: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    counted = "; they counted as tied" if tally["rule"] in verdict["rules"] else ""
+    return f"Among: {_first(verdict)} (too many ties to follow the rule to the end{counted})"
 
 
 def _figures(measures: Measures) -> list[tuple[str, str]]:
@@ -153,17 +179,19 @@ def _figures(measures: Measures) -> list[tuple[str, str]]:
     return [
         (what, said)
         for what, value, said in (
-            (
-                "The winner's lead over the runner-up, in shares of the ballots",
-                margin,
-                f"{margin or 0:.0%}",
-            ),
-            (
-                "How alike the ballots are (Kendall's τ, −1 to 1)",
-                tau,
-                f"{tau or 0:.2f}".replace("-", "−"),
-            ),
+            (explain("winner_margin").meaning.rstrip("."), margin, _margin(margin or 0)),
+            ("How alike the ballots are (Kendall's τ, −1 to 1)", tau, _minus(f"{tau or 0:.2f}")),
             ("Other voting rules that put the same topic first", share, f"{share or 0:.0%}"),
         )
         if value is not None
     ]
+
+
+def _margin(margin: float) -> str:
+    said = f"{_minus(f'{margin:.0%}')} of the ballots"
+    return f"{said}: more of them prefer another topic" if margin < 0 else said
+
+
+def _minus(number: str) -> str:
+    """A number as it is printed: with the sign for minus, and 0 without one."""
+    return number.replace("-", "−") if re.search("[1-9]", number) else number.lstrip("-")

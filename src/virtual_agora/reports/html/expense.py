@@ -65,7 +65,7 @@ def expense_of(state: State, measures: Measures) -> Expense:
     cost = _total(usage)
     per_turn = measures.get("tokens_per_retained_turn")
     stretches = _stretches(state)
-    times = [time for stretch in stretches for time in stretch.times]
+    times = [time for stretch in stretches.values() for time in stretch.times]
     whole = (max(times) - min(times)).total_seconds() if times else 0.0
     return Expense(
         uses=[_use(model, used, tokens) for model, used in sorted(usage.items())],
@@ -77,11 +77,11 @@ def expense_of(state: State, measures: Measures) -> Expense:
         if per_turn is None
         else f"{per_turn:,.0f} tokens for each turn that a report cites.",
         lasted=duration(whole) if whole > 0 else "",
-        times=[_time(s) for s in stretches],
+        times=[_time(s) for s in stretches.values()],
         plot=timeline(
             "timeline",
             "When the statements were made",
-            [Stretch(f"Topic {number}", s.times) for number, s in enumerate(stretches, start=1)],
+            [Stretch(f"Topic {number}", s.times) for number, s in stretches.items()],
         )
         if whole > 0
         else None,
@@ -109,13 +109,14 @@ def _use(model: str, used: Usage, tokens: int) -> ModelUse:
     )
 
 
-def _stretches(state: State) -> list[Stretch]:
+def _stretches(state: State) -> dict[int, Stretch]:
+    """The topics on which something was said, by the number that they have in the report."""
     said = state.get("messages", [])
-    found = [
-        Stretch(plain(topic, 200), _times(m["at"] for m in said if m["topic"] == topic))
-        for topic in topics(state)
-    ]
-    return [stretch for stretch in found if stretch.times]
+    found = {
+        number: Stretch(plain(topic, 200), _times(m["at"] for m in said if m["topic"] == topic))
+        for number, topic in enumerate(topics(state), start=1)
+    }
+    return {number: stretch for number, stretch in found.items() if stretch.times}
 
 
 def _times(written: Iterable[str]) -> list[datetime]:

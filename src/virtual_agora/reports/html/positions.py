@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from virtual_agora.measures.model import TopicMeasures
 from virtual_agora.reports.facts import State, participants
-from virtual_agora.reports.html.prose import Turns, cite, plain
-from virtual_agora.reports.html.slope import Course, signed, slope, stance_words
+from virtual_agora.reports.html.prose import Turns, citable, cite, inline, plain
+from virtual_agora.reports.html.slope import Course, shows_alone, signed, slope, stance_words
 from virtual_agora.state.schema import Position
 
 __all__ = ["Positions", "positions_on"]
@@ -24,19 +24,23 @@ class Stand:
     name: str
     cells: Sequence[str]
     stance: str
-    position: str
-    reasons: Sequence[str]
+    position: Markup
+    reasons: Sequence[Markup]
     moved_by: Markup | None
 
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """All positions on a topic. `plot` is None where nobody has a stance; `said` are sentences on the shift."""
+    """All positions on a topic. `plot` is None where nobody has a stance; `said` are sentences on the shift.
+
+    `hollow`: the plot shows where some would stand after thinking alone.
+    """
 
     columns: Sequence[str]
     stands: Sequence[Stand]
     plot: Markup | None
-    said: Sequence[str]
+    hollow: bool
+    said: Sequence[str | Markup]
 
 
 def positions_on(
@@ -49,11 +53,12 @@ def positions_on(
     people = [agent for agent in participants(state) if any(agent["id"] == p[0] for p in by_place)]
     if not people:
         return None
+    there = citable(turns, topic)
     stands, courses = [], []
     through = [column for column in columns if column[0] != "control"]
     for agent in people:
         own = {column: by_place.get((agent["id"], *column)) for column in columns}
-        stands.append(_stand(plain(agent["name"]), list(own.values()), own, turns))
+        stands.append(_stand(plain(agent["name"]), list(own.values()), own, there))
         alone = own.get(("control", 0))
         courses.append(
             Course(
@@ -70,7 +75,8 @@ def positions_on(
         plot=slope(f"positions-{number}", "Positions before and after", heads, courses)
         if drawn
         else None,
-        said=_said(measured, taken),
+        hollow=shows_alone(courses),
+        said=_said(measured, taken, there),
     )
 
 
@@ -99,15 +105,17 @@ def _stand(
         name=name,
         cells=[f"{signed(p['stance'])} · {p['confidence']}%" if p else "–" for p in held],
         stance=stance_words(latest["stance"]) if latest else "",
-        position=plain(latest["position"]) if latest else "",
-        reasons=[plain(reason) for reason in latest["reasons"]] if latest else (),
+        position=inline(latest["position"], turns) if latest else Markup(""),
+        reasons=[inline(reason, turns) for reason in latest["reasons"]] if latest else (),
         moved_by=cite(moved_by, turns) if moved_by else None,
     )
 
 
-def _said(measured: TopicMeasures | None, taken: Sequence[Position]) -> list[str]:
+def _said(
+    measured: TopicMeasures | None, taken: Sequence[Position], turns: Turns
+) -> list[str | Markup]:
     found: Any = measured or {}
-    said = []
+    said: list[str | Markup] = []
     gross, balance = found.get("gross_shift"), found.get("opinion_shift")
     if gross is not None:
         said.append(f"A stance moved by {gross:.1f} points of the scale on average, wherever to.")
@@ -118,11 +126,16 @@ def _said(measured: TopicMeasures | None, taken: Sequence[Position]) -> list[str
     if (net := found.get("net_shift")) is not None:
         said.append(f"That leaves {_points(net)} to the discussion.")
     if (toward := found.get("toward_majority")) is not None:
-        said.append(f"Of those who moved, {toward:.0%} moved toward the majority.")
+        said.append(
+            f"Of those who moved, {toward:.0%} went toward the mean of the others' opening stances."
+        )
     alone = [position for position in taken if position["moment"] == "single_model"]
     return said + [
-        f"One model asked alone, without an assembly: {stance_words(position['stance'])} "
-        f"({signed(position['stance'])}). {plain(position['position'])}"
+        Markup("One model asked alone, without an assembly: {} ({}). {}").format(
+            stance_words(position["stance"]),
+            signed(position["stance"]),
+            inline(position["position"], turns),
+        )
         for position in alone
     ]
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from virtual_agora import citations
-from virtual_agora.citations import CITATION, cited, claim_tokens
+from virtual_agora.citations import CITATION, ID, cited, claim_tokens
 from virtual_agora.cleaning import clean
 
-__all__ = ["Turn", "Turns", "citable", "cite", "plain", "prose"]
+__all__ = ["Turn", "Turns", "citable", "cite", "inline", "plain", "prose"]
 
 DEEPEST = 6
 
@@ -74,18 +74,29 @@ def cite(ids: Sequence[str], turns: Turns) -> Markup:
     return Markup('<span class="cite">[{}]</span>').format(Markup(", ").join(links))
 
 
+def inline(text: str, turns: Turns) -> Markup:
+    """`text` on one line, as it is but for its citations, which become links to turns."""
+    line, parts, end = plain(text), [], 0
+    for match in CITATION.finditer(line):
+        parts += [escape(line[end : match.start()]), cite(cited(match[0]), turns)]
+        end = match.end()
+    return Markup("").join([*parts, escape(line[end:])])
+
+
 def prose(text: str, turns: Turns, *, under: int, flag: bool = False) -> Markup:
     """`text` as HTML below a heading of level `under`; citations become links to turns.
 
-    HTML in it becomes visible text, links lead to web pages only, images become links. With `flag`, paragraphs and
-    list items that cite no turn there is are marked.
+    HTML in it becomes visible text, links lead to web pages only, images become links; a link that names a turn
+    becomes text, so that every link to a turn is one of ours. With `flag`, paragraphs and list items that cite no turn
+    there is are marked.
     """
     whole = clean(text).strip("\n")
     tokens = _PARSER.parse(whole)
     _demote(tokens, under)
     for token in tokens:
         if token.type == "inline":
-            token.children = list(_with_citations(token.children or [], turns))
+            children = _joined(_without_forgeries(token.children or []))
+            token.children = list(_with_citations(children, turns))
     if flag:
         for token in claim_tokens(tokens):
             if turns.keys().isdisjoint(cited(token.content)):
@@ -110,13 +121,47 @@ def _demote(tokens: Sequence[Token], under: int) -> None:
         token.tag = f"h{min(DEEPEST, int(token.tag[1]) - highest + under + 1)}"
 
 
-def _with_citations(children: Sequence[Token], turns: Turns) -> Iterator[Token]:
-    inside = 0
+def _without_forgeries(children: Sequence[Token]) -> Iterator[Token]:
+    """Without the links whose text, target or title names a turn: they stand there as they were written."""
+    link: list[Token] = []
+    for child in children:
+        link += [child] if link or child.type == "link_open" else []
+        if not link:
+            yield child
+        elif child.type == "link_close":
+            names_a_turn = any(re.search(ID, f"{t.content}{t.attrs}") for t in link)
+            yield from _as_written(link) if names_a_turn else link
+            link = []
+
+
+def _as_written(link: Sequence[Token]) -> Iterator[Token]:
+    opening, *inside, closing = link
+    target = _PARSER.normalizeLinkText(str(opening.attrs["href"]))
+    title = f' "{opening.attrs["title"]}"' if "title" in opening.attrs else ""
+    auto = closing.markup == "autolink"
+    yield _text("<" if auto else "[")
+    yield from inside
+    yield _text(">" if auto else f"]({target}{title})")
+
+
+def _joined(children: Iterable[Token]) -> Iterator[Token]:
+    """With what is text from line to line in one token, since a citation may go over a line's end."""
+    text = ""
+    for child in children:
+        if child.type in ("text", "softbreak"):
+            text += "\n" if child.type == "softbreak" else child.content
+            continue
+        yield _text(text)
+        text = ""
+        yield child
+    yield _text(text)
+
+
+def _with_citations(children: Iterable[Token], turns: Turns) -> Iterator[Token]:
     for child in children:
         if child.type == "link_open":
             child.attrSet("rel", "noopener noreferrer")
-        inside += child.nesting if child.type.startswith("link_") else 0
-        if child.type != "text" or inside:
+        if child.type != "text":
             yield child
             continue
         end = 0

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from virtual_agora.reports.html.svg import circle, drawing, label, line
 
-__all__ = ["Course", "signed", "slope", "stance_words"]
+__all__ = ["Course", "shows_alone", "signed", "slope", "stance_words"]
 
 LEFT, RIGHT, NAMES = 0.22, 0.66, 0.69
 TOP, BAND, LINE = 28, 26, 15
@@ -57,6 +57,14 @@ def stance_words(stance: int | None) -> str:
     return "no stance" if stance is None else WORDS[stance]
 
 
+def shows_alone(courses: Sequence[Course]) -> bool:
+    """Whether the plot has hollow dots: somebody in it was asked alone, and the participants are few."""
+    return len(courses) <= MOST_ALONE and any(
+        course.alone is not None and any(stance is not None for stance in course.stances)
+        for course in courses
+    )
+
+
 def slope(name: str, title: str, columns: Sequence[str], courses: Sequence[Course]) -> Markup:
     """A line for each participant over the columns; nobody's dot or name lies on another's.
 
@@ -74,7 +82,7 @@ def slope(name: str, title: str, columns: Sequence[str], courses: Sequence[Cours
         for at, (x, text) in enumerate(zip(xs, columns, strict=True))
         if every == 1 or at in (0, steps) or (at % every == 0 and at < steps - 1)
     ]
-    if len(courses) > MOST_ALONE:
+    if not shows_alone(courses):
         courses = [replace(course, alone=None) for course in courses]
     for who, course in enumerate(courses):
         points = [(x, y) for x, column in zip(xs, heights, strict=True) if (y := column[who])]

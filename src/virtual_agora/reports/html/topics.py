@@ -12,13 +12,12 @@ from virtual_agora.measures.model import Measures, Sides, TopicMeasures
 from virtual_agora.reports.facts import (
     State,
     conclusion,
-    last_poll,
-    last_words,
     names,
     report_on,
     summary_of,
 )
 from virtual_agora.reports.facts import topics as taken_up
+from virtual_agora.reports.html.dissent import Dissent, dissent_on
 from virtual_agora.reports.html.knowing import Remark, remarks
 from virtual_agora.reports.html.positions import Positions, positions_on
 from virtual_agora.reports.html.prose import Turns, citable, cite, plain, prose
@@ -36,18 +35,6 @@ class Section:
     anchor: str
     title: str
     text: Markup
-
-
-@dataclass(frozen=True, slots=True)
-class Dissenter:
-    """Somebody who said no or stood on the smaller side: why, and its last words with the turn they are."""
-
-    name: str
-    voted: str
-    stance: str
-    reasons: Sequence[str]
-    words: Markup | None
-    turn: Markup | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +68,7 @@ class Topic:
     positions: Positions | None
     agreement: Agreement | None
     influence: Influence | None
-    dissent: Sequence[Dissenter]
-    survival: str
+    dissent: Dissent
     remarks: Sequence[Remark]
 
 
@@ -128,14 +114,15 @@ def _topic(
         title=plain(title, LONGEST_TITLE),
         rounds=summary["rounds"] if summary else state.get("current_round", 0),
         closed=conclusion(state, title),
-        summary=prose(summary["text"], turns, under=3) if summary else None,
+        summary=prose(summary["text"], citable(turns, title), under=3, flag=True)
+        if summary
+        else None,
         sections=sections(state, title, turns, f"topic-{number}-part", under=3),
         sides=f"{before} before; {after} after" if before and after else after,
         positions=positions_on(state, measured, turns, number, title),
         agreement=_agreement(found, number),
         influence=_influence(state, found, turns),
-        dissent=_dissent(state, found, turns, title),
-        survival=_survival(found),
+        dissent=dissent_on(state, found, turns, title),
         remarks=remarks(state, title),
     )
 
@@ -185,41 +172,4 @@ def _influence(state: State, found: Any, turns: Turns) -> Influence | None:
     return Influence(
         speakers=[plain(who[speaker]) for speaker in speakers],
         rows=[(plain(who[a]), [cells.get((a, speaker)) for speaker in speakers]) for a in moved],
-    )
-
-
-def _dissent(state: State, found: Any, turns: Turns, title: str) -> list[Dissenter]:
-    """Those who voted no in the last poll or stand on the smaller side, and everybody's last words."""
-    no = {v["agent"]: v for v in last_poll(state, "conclude_topic", title) if v["choice"] == ["no"]}
-    minority = (found.get("minority") or {}).get("agents", [])
-    words = {message["agent"]: message for message in last_words(state, title)}
-    after = {
-        p["agent"]: p
-        for p in state.get("positions", [])
-        if p["topic"] == title and p["moment"] == "after"
-    }
-    who = names(state)
-    people = [a for a in who if a in no or a in minority or a in words]
-    return [
-        Dissenter(
-            name=plain(who[agent]),
-            voted=plain(no[agent]["reason"]) or "without a reason" if agent in no else "",
-            stance=plain(after[agent]["position"]) if agent in minority and agent in after else "",
-            reasons=[plain(reason) for reason in after[agent]["reasons"]]
-            if agent in minority and agent in after
-            else (),
-            words=prose(words[agent]["content"], turns, under=4) if agent in words else None,
-            turn=cite([words[agent]["id"]], turns) if agent in words else None,
-        )
-        for agent in people
-    ]
-
-
-def _survival(found: Any) -> str:
-    minority = found.get("minority") or {}
-    if minority.get("survival") is None or not minority.get("turns"):
-        return ""
-    return (
-        f"Of {len(minority['turns'])} turns of the minority, the reports cite "
-        f"{len(minority['cited'])} ({minority['survival']:.0%})."
     )

@@ -21,7 +21,7 @@ from virtual_agora.reports.facts import (
     report_on,
     topics,
 )
-from virtual_agora.reports.html.prose import Turn, Turns, citable, plain, prose
+from virtual_agora.reports.html.prose import Turn, Turns, citable, inline, plain, prose
 from virtual_agora.state.schema import Message, Notice, Vote
 
 __all__ = ["Chapter", "Entry", "transcript_of", "turns_of"]
@@ -37,7 +37,7 @@ class Ballot:
 
     name: str
     choice: str
-    reason: str
+    reason: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def transcript_of(state: State, turns: Turns) -> list[Chapter]:
     chapters = []
 
     def between(number: int, title: str) -> None:
-        entries = [_vote(state, occasion) for occasion in votes.get(number, [])]
+        entries = [_vote(state, occasion, turns) for occasion in votes.get(number, [])]
         entries += _notes(decisions.get(number, []))
         if entries:
             chapters.append(Chapter(f"between-{number}", title, "", entries))
@@ -155,15 +155,15 @@ def _round_end(state: State, topic: str, number: int, turns: Turns) -> list[Entr
         for vote in state.get("vote_history", [])
         if (vote["kind"], vote["topic"], vote["round"]) == ("conclude_topic", topic, number)
     ]
-    return [*entries, _vote(state, votes)] if votes else entries
+    return [*entries, _vote(state, votes, turns)] if votes else entries
 
 
 def _notes(notices: Sequence[Notice]) -> list[Entry]:
     return [Entry("note", plain(notice["text"], LONGEST_NOTICE)) for notice in notices]
 
 
-def _vote(state: State, votes: Sequence[Vote]) -> Entry:
-    who = names(state)
+def _vote(state: State, votes: Sequence[Vote], turns: Turns) -> Entry:
+    who, there = names(state), citable(turns, votes[0]["topic"])
     kind = votes[0]["kind"]
     title = {
         "agenda": "Ballot on the agenda",
@@ -171,7 +171,7 @@ def _vote(state: State, votes: Sequence[Vote]) -> Entry:
         "conclude_topic": f"Poll: close the topic? {poll_words(votes)}",
     }[kind]
     ballots = [
-        Ballot(plain(who[vote["agent"]]), _choice(vote["choice"]), plain(vote["reason"]))
+        Ballot(plain(who[vote["agent"]]), _choice(vote["choice"]), inline(vote["reason"], there))
         for vote in votes
     ]
     return Entry("vote", title, ballots=ballots)
