@@ -92,8 +92,21 @@ def test_everything_that_can_be_wrong_has_its_line(state: VirtualAgoraState) -> 
         "- **Note**: Ada and Bruno share one model.",
         "- **Unsupported**: 2 of the 3 claims in the reports name no turn to rest on and are marked.",
         "- **Wrong citations**: The reports cite 2 turns that nobody had taken, marked as such there: m0019, m0020.",
-        "- **Voting rules**: They disagree on what the ballots put first on the agenda.",
+        "- **Voting rules**: On what the ballots put first on the agenda, the rules disagree.",
     ]
+
+
+def test_a_rule_that_cannot_be_followed_is_none_that_disagrees(state: VirtualAgoraState) -> None:
+    state["tally"]["all_rules"] = {
+        "verdicts": [{"first": [FIRST], "rules": ["borda", "schulze"]}],
+        "agree": False,
+        "unsettled": [{"first": [FIRST, "x"], "rules": ["ranked_pairs"]}],
+    }
+    assert first_lines(state)[-1] == (
+        "- **Voting rules**: On what the ballots put first on the agenda, so far as it can be told, the rules agree. "
+        "The ballots hold too many ties to follow ranked pairs to the end: "
+        f"what comes first is among “{FIRST}” and “x”."
+    )
 
 
 def test_a_turn_taken_later_is_none_that_a_report_can_cite(state: VirtualAgoraState) -> None:

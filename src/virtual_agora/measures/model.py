@@ -26,7 +26,7 @@ class AgendaMeasures(TypedDict):
     `winner_margin` is how many more of the ballots, as a share, put the winner before its strongest rival than the
     other way round (−1 to 1; 0 also where the rule leaves the first place tied); `kendall_tau` the mean of Kendall's tau
     over all pairs of ballots (−1 to 1); `rule_agreement` the share of the other voting rules that put first what the
-    chosen one does (0 to 1).
+    chosen one does (0 to 1), those left out that the ballots hold too many ties to follow.
     """
 
     winner_margin: float | None

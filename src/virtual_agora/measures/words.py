@@ -42,7 +42,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "rule_agreement": Explanation(
         "Agreement of the voting rules",
         "share of the other rules, 0 to 1",
-        "How many of the other voting rules put first what the chosen rule does, on the same ballots.",
+        "How many of the other voting rules put first what the chosen rule does, on the same ballots; rules with too many ties to follow are left out.",
         "1: the choice of rule did not matter. 0: it decided.",
     ),
     "agreement.stances": Explanation(

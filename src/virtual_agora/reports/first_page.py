@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from virtual_agora.reports.facts import ENDED, State, amount, names, participants
 from virtual_agora.reports.markdown import inline
 from virtual_agora.reports.traces import support
+from virtual_agora.reports.verdicts import agreement, unsettled
 from virtual_agora.state.demo import DEMO_STAMP, SCRIPTED, demo_stamp
 from virtual_agora.state.schema import Notice, NoticeKind
 
@@ -154,8 +155,8 @@ def _unsupported(state: State) -> list[Remark]:
 
 
 def _agenda(state: State) -> list[Remark]:
-    verdicts = state.get("tally", {}).get("all_rules")
-    if not verdicts or verdicts["agree"]:
+    tally = state.get("tally", {})
+    if not tally.get("all_rules") or tally["all_rules"]["agree"]:
         return []
-    said = "They disagree on what the ballots put first on the agenda."
-    return [Remark("Voting rules", said)]
+    said = f"On what the ballots put first on the agenda, {agreement(tally)}."
+    return [Remark("Voting rules", " ".join([said, *unsettled(tally)]))]
