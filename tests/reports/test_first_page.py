@@ -48,7 +48,7 @@ def test_what_went_wrong_is_counted_on_the_first_page(state: VirtualAgoraState) 
         "- **Turns lost**: 1 turn was skipped, because the member could not be reached: Chen.",
         "- **Note**: Ada and Bruno share one model.",
         "- **Unwritten**: 1 section of the reports could not be written.",
-        "- **Unsupported**: 5 of the 5 claims in the reports name no turn to rest on and are marked.",
+        "- **Unsupported**: 7 of the 7 claims in the reports and the summaries of topics name no turn to rest on and are marked.",
     ]
 
 
@@ -90,8 +90,8 @@ def test_everything_that_can_be_wrong_has_its_line(state: VirtualAgoraState) -> 
         "- **Abstained**: 1 answer was unusable all the same, and taken as an abstention: Bruno.",
         "- **Models replaced**: Given another model on the way: Dalia.",
         "- **Note**: Ada and Bruno share one model.",
-        "- **Unsupported**: 2 of the 3 claims in the reports name no turn to rest on and are marked.",
-        "- **Wrong citations**: The reports cite 2 turns that nobody had taken, marked as such there: m0019, m0020.",
+        "- **Unsupported**: 4 of the 5 claims in the reports and the summaries of topics name no turn to rest on and are marked.",
+        "- **Wrong citations**: The reports or the summaries of topics cite 2 turns that nobody had taken, marked as such there: m0019, m0020.",
         "- **Voting rules**: On what the ballots put first on the agenda, the rules disagree.",
     ]
 

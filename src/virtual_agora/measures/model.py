@@ -142,7 +142,8 @@ class Measures(TypedDict):
     """A whole session.
 
     `retained_turns` are the turns that any report cites, `tokens_per_retained_turn` all tokens of the session divided
-    by their number; `unsupported_claims` counts paragraphs and list items of reports that cite no turn there is.
+    by their number; `claims` counts the paragraphs, list items and rows of tables in reports and summaries of topics,
+    `unsupported_claims` those of them that cite no turn there is.
     """
 
     agenda: AgendaMeasures

@@ -173,8 +173,8 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     "unsupported_claims": Explanation(
         "Claims without a turn",
-        "paragraphs and list items",
-        "How many paragraphs and list items of the reports cite no turn of the discussion.",
+        "claims",
+        "How many paragraphs, list items and rows of tables in the reports and the summaries of topics cite no turn of the discussion.",
         "What they say may be so, but cannot be traced.",
     ),
 }
