@@ -121,14 +121,23 @@ def test_dissent_names_who_was_against_and_where_positions_differ(state: Virtual
         held("participant-1", "before", 1),
         held("participant-1", "after", 3, "m0002"),
         held("participant-2", "after", 2),
-        held("participant-4", "after", -2, text="Never, |because| of [this](x)."),
+        held(
+            "participant-4",
+            "after",
+            -2,
+            text=f"Never, |because| of [this](x), {'not at all, ' * 40}no.",
+        ),
     ]
+    state["positions"][-1]["reasons"] = ["Fares pay\nfor *staff*.", "# Nobody costed it."]
     state["messages"][1]["dissenter"] = True
     dissent = page(state).partition("## Dissent\n\n")[2].partition("\n\n## ")[0]
     assert dissent.split("\n\n")[:4] == [
         "- **Dalia** voted against closing the topic: We have heard the main points.",
         "The last positions still differ: 2 for it, 1 against it.",
-        r"- **Dalia**: −2 (75 %). Never, \|because\| of \[this\](x).",
+        "- **Dalia**: −2 (75 %). Never, \\|because\\| of \\[this\\](x), "
+        + "not at all, " * 40
+        + "no.\n"
+        "  - Reason 1: Fares pay for \\*staff\\*.\n  - Reason 2: # Nobody costed it.",
         "Asked to argue against the prevailing view, whatever they held themselves: "
         "Bruno in round 1 ([m0002](../transcript.md#m0002)).",
     ]
