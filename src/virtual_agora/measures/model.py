@@ -95,8 +95,9 @@ class Participation(TypedDict):
 
 
 class Minority(TypedDict):
-    """Those on the smaller side when the topic was closed, and what became of their turns.
+    """Those who voted against closing the topic, or, where nobody did, the smaller closing side; what became of their turns.
 
+    The poll is about the procedure: who wants to go on need not be of the minority on the matter itself.
     `survival` is the share of their `turns` that the topic's report or the final report cites; None also where these
     reports cite nothing at all.
     """

@@ -136,10 +136,10 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "1: all wrote equally much. 0: only one wrote. Below 0.9 is uneven: of four, one silent gives 0.79.",
     ),
     "minority.survival": Explanation(
-        "Survival of the minority's arguments",
+        "Cited turns of those against closing",
         "share of its turns, 0 to 1",
-        "How many of the minority's turns are cited in the topic's report or the final one.",
-        "0: the reports cite nothing the minority said. Compare with the share of all turns that are cited.",
+        "How many of the turns are cited, in the topic's report or the final one, of those who voted against closing the topic, or, where nobody did, of the smaller closing side.",
+        "0: the reports cite nothing they said. Who wants to go on need not be of the minority on the matter itself. Compare with the share of all turns that are cited.",
     ),
     "vote_only": Explanation(
         "Vote only",
