@@ -15,11 +15,13 @@ __all__ = [
     "ID",
     "PARSER",
     "Claim",
+    "Support",
     "citable",
     "cited",
     "claim_tokens",
     "claims",
     "spared",
+    "support",
 ]
 
 ID = r"m\d{4,9}"
@@ -39,13 +41,22 @@ _BEFORE_A_LIST = {"bullet_list_open", "ordered_list_open", "blockquote_open", "t
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A paragraph or list item of a report, as Markdown without the marks of lists and quotations around it.
+    """A paragraph, list item or row of a table, as Markdown without the marks of lists and quotations around it.
 
     `turns` are the ids that it names and that exist, `unknown` those that do not; `turns` empty: nothing supports it.
     """
 
     text: str
     turns: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How many claims are made, how many of them no turn supports, and the ids cited that no turn has."""
+
+    claims: int
+    unsupported: int
     unknown: tuple[str, ...]
 
 
@@ -63,7 +74,7 @@ def spared(text: str) -> Iterator[re.Match[str]]:
 def claims(text: str, known: Collection[str]) -> Iterator[Claim]:
     """The claims of a report's text in order; `known` are the ids of the turns that there are.
 
-    Headings, tables, code and a line that only introduces a list are none.
+    Headings, also those of tables, code and a line that only introduces a list or a table are none.
     """
     for token in claim_tokens(PARSER.parse(text)):
         ids = cited(token.content)
@@ -75,13 +86,49 @@ def claims(text: str, known: Collection[str]) -> Iterator[Claim]:
 
 
 def claim_tokens(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Those of a parsed text's `inline` tokens that hold a claim."""
+    """Those of a parsed text's `inline` tokens that hold a claim.
+
+    A row of a table is one claim: the token of its last cell, which is given the content of all its cells.
+    """
+    cells: list[Token] = []
     for opening, token, following in zip(tokens, tokens[1:], [*tokens[3:], None], strict=False):
+        if opening.type == "td_open":
+            cells.append(token)
+        elif opening.type == "tr_close" and cells:
+            cells[-1].content = " | ".join(cell.content for cell in cells)
+            if re.search(r"\w", cells[-1].content):
+                yield cells[-1]
+            cells = []
         if opening.type != "paragraph_open" or not re.search(r"\w", token.content):
             continue
         introduces = following is not None and following.type in _BEFORE_A_LIST
         if not (introduces and token.content.rstrip("*_ ").endswith(":")):
             yield token
+
+
+def support(state: Mapping[str, Any]) -> Support:
+    """What all that was written of a session's topics rests on: its reports, and the summaries of closed topics."""
+    messages = state.get("messages", [])
+    written = [
+        (report["topic"], section["text"])
+        for report in state.get("reports", [])
+        for section in report["sections"]
+    ]
+    written += [(summary["topic"], summary["text"]) for summary in state.get("topic_summaries", [])]
+    known = {topic: citable(messages, topic) for topic in dict(written)}
+    supported: list[bool] = []
+    unknown: dict[str, None] = {}
+    for topic, text in written:
+        supported += [bool(claim.turns) for claim in claims(text, known[topic])]
+        if not known[topic].issuperset(re.findall(ID, text)):
+            unknown |= dict.fromkeys(id_ for id_ in _named(text) if id_ not in known[topic])
+    return Support(len(supported), supported.count(False), tuple(unknown))
+
+
+def _named(text: str) -> list[str]:
+    """The ids that `text` names anywhere but in code: in headings, too."""
+    inline = (token.content for token in PARSER.parse(text) if token.type == "inline")
+    return [id_ for content in inline for id_ in cited(content)]
 
 
 def citable(messages: Sequence[Mapping[str, Any]], topic: str = "") -> frozenset[str]:

@@ -125,6 +125,20 @@ def test_winners_that_the_rule_leaves_tied_have_no_margin() -> None:
     assert measure(session(PEOPLE, ballots=rankings))["agenda"]["winner_margin"] == 0.0
 
 
+def test_a_rule_that_cannot_be_followed_neither_agrees_nor_disagrees() -> None:
+    # Twelve circles one behind another leave ranked pairs with more orders than it can take; z stands among the first.
+    circles = [[f"{at}{option}" for option in "abc"] for at in range(12)]
+    rankings = [[o for abc in circles for o in [*abc[turn:], *abc[:turn]]] for turn in range(3)]
+    for ranking, place in zip(rankings, (1, 2, 1), strict=True):
+        ranking.insert(place, "z")
+    state = session(PEOPLE, ballots=dict(zip(PEOPLE, rankings, strict=True)))
+    shares = {}
+    for rule in ("borda", "schulze", "ranked_pairs"):
+        state["config"]["session"]["voting_rule"] = rule
+        shares[rule] = measure(state)["agenda"]["rule_agreement"]
+    assert shares == {"borda": 1 / 4, "schulze": 0.0, "ranked_pairs": None}
+
+
 def test_the_agreement_is_leiks_on_his_successors_example() -> None:
     # Frequencies of seven places and their dispersion, from the documentation of the R package agrmt.
     frequencies = [30, 40, 210, 130, 530, 50, 10]

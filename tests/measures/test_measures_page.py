@@ -11,7 +11,7 @@ import pytest
 from rapidfuzz import fuzz
 
 from virtual_agora.measures import explain
-from virtual_agora.measures.model import AgendaMeasures, Measures, TopicMeasures
+from virtual_agora.measures.model import AgendaMeasures, Measures, Minority, TopicMeasures
 from virtual_agora.measures.text import content_words, similarity
 from virtual_agora.measures.words import EXPLANATIONS
 
@@ -84,6 +84,15 @@ def test_every_number_has_a_caption(model: Any) -> None:
     missing = [name for name in numbers(model) if name not in EXPLANATIONS and name != "claims"]
     assert not missing
     assert explain("agreement.stances").title == "Agreement"
+
+
+def test_nobody_takes_those_against_closing_for_the_minority_on_the_matter() -> None:
+    said = explain("minority.survival")
+    who = "those who voted against closing the topic, or, where nobody did, "
+    assert f"of {who}of the smaller closing side" in said.meaning
+    assert "against closing" in said.title
+    assert f"{who}the smaller closing side" in TEXT
+    assert f"T{who[1:]}the smaller closing side" in str(Minority.__doc__)
 
 
 def test_every_measure_has_its_definition_on_the_page() -> None:

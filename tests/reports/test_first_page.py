@@ -48,7 +48,7 @@ def test_what_went_wrong_is_counted_on_the_first_page(state: VirtualAgoraState) 
         "- **Turns lost**: 1 turn was skipped, because the member could not be reached: Chen.",
         "- **Note**: Ada and Bruno share one model.",
         "- **Unwritten**: 1 section of the reports could not be written.",
-        "- **Unsupported**: 5 of the 5 claims in the reports name no turn to rest on and are marked.",
+        "- **Unsupported**: 7 of the 7 claims in the reports and the summaries of topics name no turn to rest on and are marked.",
     ]
 
 
@@ -90,10 +90,23 @@ def test_everything_that_can_be_wrong_has_its_line(state: VirtualAgoraState) -> 
         "- **Abstained**: 1 answer was unusable all the same, and taken as an abstention: Bruno.",
         "- **Models replaced**: Given another model on the way: Dalia.",
         "- **Note**: Ada and Bruno share one model.",
-        "- **Unsupported**: 2 of the 3 claims in the reports name no turn to rest on and are marked.",
-        "- **Wrong citations**: The reports cite 2 turns that nobody had taken, marked as such there: m0019, m0020.",
-        "- **Voting rules**: They disagree on what the ballots put first on the agenda.",
+        "- **Unsupported**: 4 of the 5 claims in the reports and the summaries of topics name no turn to rest on and are marked.",
+        "- **Wrong citations**: The reports or the summaries of topics cite 2 turns that nobody had taken, marked as such there: m0019, m0020.",
+        "- **Voting rules**: On what the ballots put first on the agenda, the rules disagree.",
     ]
+
+
+def test_a_rule_that_cannot_be_followed_is_none_that_disagrees(state: VirtualAgoraState) -> None:
+    state["tally"]["all_rules"] = {
+        "verdicts": [{"first": [FIRST], "rules": ["borda", "schulze"]}],
+        "agree": False,
+        "unsettled": [{"first": [FIRST, "x"], "rules": ["ranked_pairs"]}],
+    }
+    assert first_lines(state)[-1] == (
+        "- **Voting rules**: On what the ballots put first on the agenda, so far as it can be told, the rules agree. "
+        "The ballots hold too many ties to follow ranked pairs to the end: "
+        f"what comes first is among “{FIRST}” and “x”."
+    )
 
 
 def test_a_turn_taken_later_is_none_that_a_report_can_cite(state: VirtualAgoraState) -> None:
@@ -108,14 +121,23 @@ def test_dissent_names_who_was_against_and_where_positions_differ(state: Virtual
         held("participant-1", "before", 1),
         held("participant-1", "after", 3, "m0002"),
         held("participant-2", "after", 2),
-        held("participant-4", "after", -2, text="Never, |because| of [this](x)."),
+        held(
+            "participant-4",
+            "after",
+            -2,
+            text=f"Never, |because| of [this](x), {'not at all, ' * 40}no.",
+        ),
     ]
+    state["positions"][-1]["reasons"] = ["Fares pay\nfor *staff*.", "# Nobody costed it."]
     state["messages"][1]["dissenter"] = True
     dissent = page(state).partition("## Dissent\n\n")[2].partition("\n\n## ")[0]
     assert dissent.split("\n\n")[:4] == [
         "- **Dalia** voted against closing the topic: We have heard the main points.",
         "The last positions still differ: 2 for it, 1 against it.",
-        r"- **Dalia**: −2 (75 %). Never, \|because\| of \[this\](x).",
+        "- **Dalia**: −2 (75 %). Never, \\|because\\| of \\[this\\](x), "
+        + "not at all, " * 40
+        + "no.\n"
+        "  - Reason 1: Fares pay for \\*staff\\*.\n  - Reason 2: # Nobody costed it.",
         "Asked to argue against the prevailing view, whatever they held themselves: "
         "Bruno in round 1 ([m0002](../transcript.md#m0002)).",
     ]

@@ -178,7 +178,7 @@ def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
     assert "Levies work [3] no turn" not in section.text
     know = found.get("know").parent
     assert know is not None
-    assert "3 of the 6 claims in the reports name no turn" in know.text
+    assert "5 of the 8 claims in the reports and the summaries of topics name no turn" in know.text
     assert "cite 2 turns that nobody had taken, marked as such there: m9999, m0021" in know.text
     assert "Cited in Costs" in found.get("m0001").text
     assert "Cited" not in found.get("m0021").text

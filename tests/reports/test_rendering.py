@@ -134,6 +134,8 @@ def test_a_session_in_which_all_went_well_says_so(state: VirtualAgoraState) -> N
     state["reports"] = [
         Report(topic="", title="x", sections=[{"title": "A", "text": "So it is. [m0001]"}])
     ]
+    for summary in state["topic_summaries"]:
+        summary["text"] += " [m0001]"
     index = final_report(state)["index.md"]
     assert "Everybody was heard in every turn" in index
     assert headings(index)[1] == ("h2", "What a reader should know first")

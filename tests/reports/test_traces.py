@@ -69,6 +69,11 @@ def links(text: str) -> Iterator[tuple[str, str]]:
         ),
         ("| a |\n|---|\n| [m0001] |", "| a |\n|---|\n| \\[[m0001](t.md#m0001)\\] |"),
         (
+            "> | a | b |\n> |---|---|\n> | [m0001] | so |\n> | none | so |\n> | x | y | z |\n\nEnd [m0002]",
+            "> | a | b |\n> |---|---|\n> | \\[[m0001](t.md#m0001)\\] | so |\n"
+            f"> | *{FLAG}* none | so |\n> | *{FLAG}* x | y | z |\n\nEnd \\[[m0002](t.md#m0002)\\]",
+        ),
+        (
             "See [the law](https://a.example) [m0001]",
             r"See [the law](https://a.example) \[[m0001](t.md#m0001)\]",
         ),

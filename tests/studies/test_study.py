@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -18,8 +19,11 @@ from pyarrow import parquet
 from tests.production.test_kill import hashes, kill, saved, wait_for
 from tests.studies.conftest import BRIEF, TWO, design
 from tests.support.wire import Wire
+from virtual_agora.execution.session import Agora
+from virtual_agora.hitl import check_answer, default_answer
 from virtual_agora.main import main
 from virtual_agora.providers.vendors import check_provider
+from virtual_agora.state.checkpoints import DATABASE
 from virtual_agora.state.demo import DEMO_STAMP
 from virtual_agora.studies.design import load_design
 from virtual_agora.studies.estimate import SECTIONS, calls_of
@@ -91,7 +95,9 @@ def test_the_published_experiment_small_from_design_to_comparison(study, folder)
     assert "<script" not in shown
     assert not re.search(r"(src|href)=\"(?!reports/|table)", shown)
     assert "Differences between rules" in shown
-    for link in re.findall(r'href="(reports/[^"]+)"', shown):
+    links = re.findall(r'href="(reports/[^"]+)"', shown)
+    assert [link.rpartition("/")[2] for link in links] == ["report.html"] * 4
+    for link in links:
         assert (folder / "results" / "s" / link).is_file()
     before = logged(folder), shown, (folder / "results" / "s" / "table.csv").read_bytes()
     code, said = study(content)
@@ -242,10 +248,65 @@ def test_a_session_that_fails_is_recorded_with_its_reason_and_the_study_goes_on(
         assert (ill["status"], ill["topic_number"], well["status"]) == ("failed", "", "complete")
         assert "refused the key" in ill["reason"]
         assert "refused the key" in page(folder)
+        assert "s.bread.ill" not in "".join(re.findall(r'href="([^"]+)"', page(folder)))
         wire.mend()
         code, said = study(design(panels=panels))
     assert code == 0
     assert {row["status"] for row in table(folder)} == {"complete"}
+
+
+def test_sessions_that_cannot_be_read_or_were_revised_by_hand_do_not_stop_the_others(study, folder):
+    two = {"theme": "Bake our own bread?", "topics": ["It is worth the hour.", "It tastes better."]}
+    content = design(questions={"bread": two}, seeds=[1, 2, 3, 4])
+    (folder / "design.yml").write_text(yaml.safe_dump(content, sort_keys=False))
+    grid = Grid(load_design(folder / "design.yml", check_provider))
+
+    def revising(question):
+        match question["type"]:
+            case "topic_continuation" if "modify_agenda" in question["options"]:
+                return check_answer(question, "modify_agenda")
+            case "agenda_approval":
+                return check_answer(question, {"action": "edit", "agenda": ["It smells better."]})
+        return default_answer(question)
+
+    with Agora(folder / "data") as agora:
+        for name in ("s.bread.two.brief.s1", "s.bread.two.brief.s2", "s.bread.two.brief.s3"):
+            cell = grid.find(name)
+            agora.create(
+                cell.config,
+                theme=cell.asked.theme,
+                topics=cell.asked.topics,
+                session_id=name,
+                seed=cell.seed,
+                reports_dir=folder / "results" / "s" / "reports",
+            )
+            agora.run_leg(name, revising if name.endswith("s1") else default_answer)
+    with sqlite3.connect(folder / "data" / DATABASE) as database:
+        damage = "UPDATE checkpoints SET checkpoint = x'ff00' WHERE thread_id = ?"
+        database.execute(damage, ["s.bread.two.brief.s2"])
+        only_before = (
+            "AND checkpoint_id < (SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = ?)"
+        )
+        database.execute(f"{damage} {only_before}", ["s.bread.two.brief.s3"] * 2)
+    database.close()
+    before = logged(folder)
+
+    code, said = study(content)
+    assert code == 4, said
+    rows = {row["seed"]: (row["status"], row["reason"]) for row in table(folder)}
+    assert rows == {
+        "1": ("failed", "Its agenda was revised by hand."),
+        "2": ("failed", "It is damaged and cannot be read."),
+        "3": ("failed", "It is damaged and cannot be read."),
+        "4": ("complete", ""),
+    }
+    assert "tried again next time" not in said
+    assert "Left alone, and not compared: s.bread.two.brief.s1. Its agenda was revised" in said
+    assert before.items() <= logged(folder).items()
+    shown = page(folder)
+    assert "1 of 4 sessions are complete" in shown
+    assert DEMO_STAMP in shown
+    assert shown.count('/report.html"') == 4
 
 
 def test_a_person_is_asked_before_many_sessions(folder, monkeypatch):

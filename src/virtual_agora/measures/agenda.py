@@ -8,7 +8,7 @@ from typing import Any
 from virtual_agora.measures.model import AgendaMeasures
 from virtual_agora.voting.ballots import Ranking
 from virtual_agora.voting.pairwise import margins
-from virtual_agora.voting.rules import RULES, winners
+from virtual_agora.voting.rules import RULES, verdicts, winners
 
 __all__ = ["agenda", "kendall_tau", "rule_agreement", "winner_margin"]
 
@@ -55,8 +55,11 @@ def kendall_tau(options: Sequence[str], rankings: Sequence[Ranking]) -> float | 
     return (squares / (size * (size - 1)) - count) / (count * (count - 1))
 
 
-def rule_agreement(rule: str, options: Sequence[str], rankings: Sequence[Ranking]) -> float:
-    """The share of the other rules that put the same options first as `rule`, ties included; 0 to 1."""
-    first = {name: winners(count(options, rankings)) for name, count in RULES.items()}
-    others = [name for name in RULES if name != rule]
-    return sum(first[name] == first[rule] for name in others) / len(others)
+def rule_agreement(rule: str, options: Sequence[str], rankings: Sequence[Ranking]) -> float | None:
+    """The share of the other rules that put the same options first as `rule`, ties included; 0 to 1.
+
+    Rules with too many ties to follow them to the end are left out; None if `rule` is one of them.
+    """
+    settled = [verdict["rules"] for verdict in verdicts(options, rankings)["verdicts"]]
+    alike = next((rules for rules in settled if rule in rules), None)
+    return None if alike is None else (len(alike) - 1) / (sum(map(len, settled)) - 1)

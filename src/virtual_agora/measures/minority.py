@@ -1,4 +1,4 @@
-"""Those who were outvoted, and what of theirs came into the reports; and how many stood on which side."""
+"""Those who were outvoted on closing a topic, and what of theirs came into the reports; and how many stood on which side."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ def sides(positions: Mapping[str, Position]) -> Sides | None:
 
 
 def minority(discussion: Discussion) -> Minority:
-    """The minority, its turns, and those of them that the topic's report or the final one cites."""
+    """The minority, its turns, and those of them that the topic's report or the final one cites.
+
+    It is those who voted against closing the topic, or, where nobody did or not fewer than for it, the smaller closing
+    side.
+    """
     agents = _outvoted(discussion) or _smaller_side(discussion.closing().values())
     ordered = [agent for agent in discussion.panel if agent in agents]
     turns = [message["id"] for message in discussion.messages if message["agent"] in ordered]

@@ -26,7 +26,7 @@ class AgendaMeasures(TypedDict):
     `winner_margin` is how many more of the ballots, as a share, put the winner before its strongest rival than the
     other way round (−1 to 1; 0 also where the rule leaves the first place tied); `kendall_tau` the mean of Kendall's tau
     over all pairs of ballots (−1 to 1); `rule_agreement` the share of the other voting rules that put first what the
-    chosen one does (0 to 1).
+    chosen one does (0 to 1), those left out that the ballots hold too many ties to follow.
     """
 
     winner_margin: float | None
@@ -95,8 +95,9 @@ class Participation(TypedDict):
 
 
 class Minority(TypedDict):
-    """Those on the smaller side when the topic was closed, and what became of their turns.
+    """Those who voted against closing the topic, or, where nobody did, the smaller closing side; what became of their turns.
 
+    The poll is about the procedure: who wants to go on need not be of the minority on the matter itself.
     `survival` is the share of their `turns` that the topic's report or the final report cites; None also where these
     reports cite nothing at all.
     """
@@ -142,7 +143,8 @@ class Measures(TypedDict):
     """A whole session.
 
     `retained_turns` are the turns that any report cites, `tokens_per_retained_turn` all tokens of the session divided
-    by their number; `unsupported_claims` counts paragraphs and list items of reports that cite no turn there is.
+    by their number; `claims` counts the paragraphs, list items and rows of tables in reports and summaries of topics,
+    `unsupported_claims` those of them that cite no turn there is.
     """
 
     agenda: AgendaMeasures

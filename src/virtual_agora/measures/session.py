@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from virtual_agora.citations import citable, cited, claims
+from virtual_agora.citations import citable, cited, support
 from virtual_agora.measures.agenda import agenda
 from virtual_agora.measures.agreement import agreement, collapse, diversity
 from virtual_agora.measures.discussion import Discussion, discussions, panel
@@ -33,13 +33,12 @@ def measure(state: Mapping[str, Any]) -> Measures:
     """
     messages = state.get("messages", [])
     speakers: dict[str, str] = {message["id"]: message["agent"] for message in messages}
-    supported: list[bool] = []
     named: set[str] = set()
     for report in state.get("reports", []):
         there = citable(messages, report["topic"])
         for section in report["sections"]:
-            supported += [bool(claim.turns) for claim in claims(section["text"], there)]
             named |= there.intersection(cited(section["text"]))
+    written = support(state)
     retained = [turn for turn in speakers if turn in named]
     usage = state.get("usage", {}).values()
     tokens = sum(used["input_tokens"] + used["output_tokens"] for used in usage)
@@ -49,8 +48,8 @@ def measure(state: Mapping[str, Any]) -> Measures:
         participation=participation(messages, panel(state)),
         retained_turns=retained,
         tokens_per_retained_turn=tokens / len(retained) if retained else None,
-        claims=len(supported),
-        unsupported_claims=supported.count(False),
+        claims=written.claims,
+        unsupported_claims=written.unsupported,
     )
 
 

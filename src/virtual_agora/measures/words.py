@@ -42,7 +42,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     "rule_agreement": Explanation(
         "Agreement of the voting rules",
         "share of the other rules, 0 to 1",
-        "How many of the other voting rules put first what the chosen rule does, on the same ballots.",
+        "How many of the other voting rules put first what the chosen rule does, on the same ballots; rules with too many ties to follow are left out.",
         "1: the choice of rule did not matter. 0: it decided.",
     ),
     "agreement.stances": Explanation(
@@ -136,10 +136,10 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "1: all wrote equally much. 0: only one wrote. Below 0.9 is uneven: of four, one silent gives 0.79.",
     ),
     "minority.survival": Explanation(
-        "Survival of the minority's arguments",
+        "Cited turns of those against closing",
         "share of its turns, 0 to 1",
-        "How many of the minority's turns are cited in the topic's report or the final one.",
-        "0: the reports cite nothing the minority said. Compare with the share of all turns that are cited.",
+        "How many of the turns are cited, in the topic's report or the final one, of those who voted against closing the topic, or, where nobody did, of the smaller closing side.",
+        "0: the reports cite nothing they said. Who wants to go on need not be of the minority on the matter itself. Compare with the share of all turns that are cited.",
     ),
     "vote_only": Explanation(
         "Vote only",
@@ -173,8 +173,8 @@ EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     "unsupported_claims": Explanation(
         "Claims without a turn",
-        "paragraphs and list items",
-        "How many paragraphs and list items of the reports cite no turn of the discussion.",
+        "claims",
+        "How many paragraphs, list items and rows of tables in the reports and the summaries of topics cite no turn of the discussion.",
         "What they say may be so, but cannot be traced.",
     ),
 }

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from virtual_agora.citations import support
 from virtual_agora.reports.facts import ENDED, State, amount, names, participants
 from virtual_agora.reports.markdown import inline
-from virtual_agora.reports.traces import support
+from virtual_agora.reports.verdicts import agreement, unsettled
 from virtual_agora.state.demo import DEMO_STAMP, SCRIPTED, demo_stamp
 from virtual_agora.state.schema import Notice, NoticeKind
 
@@ -138,24 +139,24 @@ def _unsupported(state: State) -> list[Remark]:
     if found.unsupported:
         name, is_marked = ("names", "is") if found.unsupported == 1 else ("name", "are")
         said = (
-            f"{found.unsupported} of the {amount(found.claims, 'claim')} in the reports {name} no turn "
-            f"to rest on and {is_marked} marked."
+            f"{found.unsupported} of the {amount(found.claims, 'claim')} in the reports and the summaries of topics "
+            f"{name} no turn to rest on and {is_marked} marked."
         )
         lines.append(Remark("Unsupported", said))
     if found.unknown:
         shown = ", ".join(found.unknown[:MOST_IDS])
         more = f" and {len(found.unknown) - MOST_IDS} more" if len(found.unknown) > MOST_IDS else ""
         said = (
-            f"The reports cite {amount(len(found.unknown), 'turn')} that nobody had taken, marked as such "
-            f"there: {shown}{more}."
+            f"The reports or the summaries of topics cite {amount(len(found.unknown), 'turn')} that nobody had taken, "
+            f"marked as such there: {shown}{more}."
         )
         lines.append(Remark("Wrong citations", said))
     return lines
 
 
 def _agenda(state: State) -> list[Remark]:
-    verdicts = state.get("tally", {}).get("all_rules")
-    if not verdicts or verdicts["agree"]:
+    tally = state.get("tally", {})
+    if not tally.get("all_rules") or tally["all_rules"]["agree"]:
         return []
-    said = "They disagree on what the ballots put first on the agenda."
-    return [Remark("Voting rules", said)]
+    said = f"On what the ballots put first on the agenda, {agreement(tally)}."
+    return [Remark("Voting rules", " ".join([said, *unsettled(tally)]))]

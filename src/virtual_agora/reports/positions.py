@@ -88,7 +88,7 @@ def _votes_against(state: State, votes: Sequence[Vote], against: Sequence[Vote])
 
 
 def _sides(state: State, topic: str) -> list[str]:
-    """Who ended on which side, with the positions of the smaller ones in full."""
+    """Who ended on which side, with the positions of the smaller ones in full and the reasons for them."""
     last = [p for p in state.get("positions", []) if p["topic"] == topic and p["moment"] == "after"]
     sides: dict[str, list[Position]] = {"for it": [], "against it": [], "undecided": []}
     for position in last:
@@ -103,7 +103,7 @@ def _sides(state: State, topic: str) -> list[str]:
     counted = ", ".join(f"{len(held)} {side}" for side, held in taken.items())
     largest = max(len(held) for held in taken.values())
     smaller = [held for held in taken.values() if len(held) < largest] or list(taken.values())
-    lines = [f"- **{_name(state, p['agent'])}**: {_told(p)}" for held in smaller for p in held]
+    lines = [line for held in smaller for p in held for line in _in_full(state, p)]
     return [f"The last positions still differ: {counted}.", "\n".join(lines)]
 
 
@@ -112,9 +112,22 @@ def _cell(own: Sequence[Position], moment: Moment) -> str:
     return _told(held[-1]) if held else "–"
 
 
+def _in_full(state: State, position: Position) -> list[str]:
+    told = f"{_held(position)} {inline(position['position'])}"
+    # Numbered in words: what begins with a reason's own text might be a heading or a list to Markdown.
+    reasons = [
+        f"  - Reason {number}: {inline(reason)}"
+        for number, reason in enumerate(position["reasons"], start=1)
+    ]
+    return [f"- **{_name(state, position['agent'])}**: {told}", *reasons]
+
+
 def _told(position: Position) -> str:
-    text = short(position["position"], LONGEST_POSITION)
-    return f"{stance_words(position['stance'])} ({position['confidence']} %). {text}"
+    return f"{_held(position)} {short(position['position'], LONGEST_POSITION)}"
+
+
+def _held(position: Position) -> str:
+    return f"{stance_words(position['stance'])} ({position['confidence']} %)."
 
 
 def _name(state: State, agent: str) -> str:

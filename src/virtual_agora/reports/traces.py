@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from markdown_it.token import Token
 
-from virtual_agora.citations import ID, PARSER, citable, cited, claim_tokens, claims, spared
-from virtual_agora.reports.facts import State
+from virtual_agora.citations import ID, PARSER, cited, claim_tokens, spared
 from virtual_agora.reports.markdown import block
 
-__all__ = ["Support", "support", "traced", "turn_link", "turn_links"]
+__all__ = ["traced", "turn_link", "turn_links"]
 
 UNSUPPORTED = " *(no turn is cited for this)*"
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """How many claims the reports make, how many of them no turn supports, and the ids cited that no turn has."""
-
-    claims: int
-    unsupported: int
-    unknown: tuple[str, ...]
-
-
-def support(state: State) -> Support:
-    """What all reports of a session rest on."""
-    made = [
-        claim
-        for report in state.get("reports", [])
-        for section in report["sections"]
-        for claim in claims(section["text"], citable(state.get("messages", []), report["topic"]))
-    ]
-    unknown = dict.fromkeys(id_ for claim in made for id_ in claim.unknown)
-    return Support(len(made), sum(not claim.turns for claim in made), tuple(unknown))
 
 
 def turn_link(id_: str, page: str) -> str:
@@ -70,6 +47,7 @@ def _traced(text: str, under: int, known: frozenset[str], page: str, claiming: b
     lines = shown.split("\n")
     tokens = PARSER.parse(shown)
     forged = {token.map[0] for token in tokens if token.map and _names_a_turn_in_a_link(token)}
+    rows = {token.map[0] for token in tokens if token.type == "tr_open" and token.map}
     untouched = set(range(len(lines)))
 
     def turn(id_: str) -> str:
@@ -87,8 +65,16 @@ def _traced(text: str, under: int, known: frozenset[str], page: str, claiming: b
             untouched -= set(range(start, end))
     for token in claim_tokens(tokens) if claiming else ():
         if token.map and not known.intersection(cited(token.content)):
-            lines[token.map[1] - 1] += UNSUPPORTED
+            last = token.map[1] - 1
+            lines[last] = _marked(lines[last], in_row=last in rows)
     return "\n".join(lines)
+
+
+def _marked(line: str, *, in_row: bool) -> str:
+    """A claim's last line with the mark; that of a table's row is in its first cell, which is the only one sure to be shown."""
+    if not in_row:
+        return f"{line}{UNSUPPORTED}"
+    return re.sub(r"^([\s>]*\|?)\s*", rf"\1{UNSUPPORTED} ", line)
 
 
 def _names_a_turn_in_a_link(token: Token) -> bool:

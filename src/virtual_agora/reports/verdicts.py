@@ -7,7 +7,7 @@ from typing import Any
 
 from virtual_agora.reports.words import short
 
-__all__ = ["other_rules", "rule_name"]
+__all__ = ["agreement", "other_rules", "rule_name", "unsettled"]
 
 LONGEST_TITLE = 80
 MOST_TITLES = 3
@@ -33,25 +33,42 @@ def other_rules(tally: Mapping[str, Any]) -> list[str]:
         for verdict in counted["verdicts"]
         if (others := [rule_name(rule) for rule in verdict["rules"] if rule != chosen])
     ]
-    unsettled = counted.get("unsettled", [])
-    agree = (
-        "So far as it can be told, the rules agree." if unsettled else "All rules agree on that."
-    )
+    agree = agreement(tally)
+    agree = f"{agree[0].upper()}{agree[1:]}."
     if len(counted["verdicts"]) > 1:
-        agree = "**The rules disagree.**"
+        agree = f"**{agree}**"
     return [
         f"Other rules put first: {'; '.join(said)}. {agree}",
-        *(_unsettled(verdict, chosen) for verdict in unsettled),
+        *(f"> **Note.** {note}" for note in unsettled(tally)),
     ]
 
 
-def _unsettled(verdict: Mapping[str, Any], chosen: str) -> str:
-    rules = " and ".join(rule_name(rule) for rule in verdict["rules"])
-    counted = " They counted as tied." if chosen in verdict["rules"] else ""
-    return (
-        f"> **Note.** The ballots hold too many ties to follow {rules} to the end: "
-        f"what comes first is among {_named(verdict['first'])}.{counted}"
-    )
+def agreement(tally: Mapping[str, Any]) -> str:
+    """Whether the rules put the same first, in the middle of a sentence; empty where that was not counted.
+
+    Rules that cannot be followed to the end are no rules that disagree: `unsettled` says which they are.
+    """
+    counted = tally.get("all_rules")
+    if not counted:
+        return ""
+    if len(counted["verdicts"]) > 1:
+        return "the rules disagree"
+    if counted.get("unsettled"):
+        return "so far as it can be told, the rules agree"
+    return "all rules agree on that"
+
+
+def unsettled(tally: Mapping[str, Any]) -> list[str]:
+    """Which rules cannot be followed to the end, and what is left open, as sentences."""
+    notes = []
+    for verdict in (tally.get("all_rules") or {}).get("unsettled", []):
+        rules = " and ".join(rule_name(rule) for rule in verdict["rules"])
+        counted = " They counted as tied." if tally["rule"] in verdict["rules"] else ""
+        notes.append(
+            f"The ballots hold too many ties to follow {rules} to the end: "
+            f"what comes first is among {_named(verdict['first'])}.{counted}"
+        )
+    return notes
 
 
 def _titles(tied: Sequence[str]) -> str:

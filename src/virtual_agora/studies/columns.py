@@ -66,7 +66,7 @@ COLUMNS = (
     _measure("agenda_rule_agreement", "rule_agreement"),
     Column("retained_turns", "whole", "number of `retained_turns`"),
     _measure("tokens_per_retained_turn", "tokens_per_retained_turn"),
-    Column("claims", "whole", "paragraphs and list items of the reports"),
+    Column("claims", "whole", "paragraphs, list items and rows of tables in the reports and the summaries of topics"),
     _measure("unsupported_claims", "unsupported_claims")._replace(kind="whole"),
     # The topic.
     Column("topic_number", "whole", "which topic of the session this row is about, from 1; empty: none was closed"),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from virtual_agora.reports import HTML
 from virtual_agora.reports.files import write_atomically
 from virtual_agora.studies.columns import COLUMNS, Column
 from virtual_agora.studies.design import Design
@@ -43,12 +44,15 @@ def write_comparison(study: Study, folder: Path) -> Path:
     Raises:
         StorageError: the disk refuses.
     """
-    write_atomically(folder / FILE, comparison_page(study))
+    write_atomically(folder / FILE, comparison_page(study, folder))
     return folder / FILE
 
 
-def comparison_page(study: Study) -> str:
-    """The page: a function of the design and the sessions' states. Only complete sessions are compared."""
+def comparison_page(study: Study, folder: Path) -> str:
+    """The page: a function of the design, the sessions' states, and which reports there are in `folder`.
+
+    Only complete sessions are compared.
+    """
     design = study.design
     every = [list(rows) for _, rows in groupby(study.table(), key=lambda row: row["session"])]
     complete = [rows for rows in every if rows[0]["status"] == "complete"]
@@ -69,6 +73,9 @@ def comparison_page(study: Study) -> str:
         size=study.grid.size,
         calls=study.calls,
         sessions=every,
+        reports={
+            str(rows[0]["session"]): _report(str(rows[0]["session"]), folder) for rows in every
+        },
         complete=len(complete),
         strange=study.strange,
         stamp=joint_stamp(str(rows[0]["demo"]) for rows in every),
@@ -82,6 +89,12 @@ def comparison_page(study: Study) -> str:
             if name != "question"
         },
     )
+
+
+def _report(session: str, folder: Path) -> str:
+    """The way to what is best read of a session; empty if nothing is written of it."""
+    paths = [f"reports/session_{session}/{name}" for name in (HTML, "index.md")]
+    return next((path for path in paths if (folder / path).is_file()), "")
 
 
 def figure(value: float | None) -> str:

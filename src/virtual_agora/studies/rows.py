@@ -15,7 +15,7 @@ from virtual_agora.state.schema import VirtualAgoraState
 from virtual_agora.studies.columns import COLUMNS
 from virtual_agora.studies.grid import Cell
 
-__all__ = ["Row", "Value", "rows_of"]
+__all__ = ["Row", "Value", "row_of_unread", "rows_of"]
 
 Value = str | int | float | bool | None
 """None: there is nothing to say, never zero."""
@@ -34,10 +34,10 @@ def rows_of(cell: Cell, state: VirtualAgoraState, info: SessionInfo, failure: st
     measures = measure(state)
     session = {
         **_factors(cell),
-        "status": "complete"
-        if info.status == "complete"
-        else "failed"
+        "status": "failed"
         if failure
+        else "complete"
+        if info.status == "complete"
         else "unfinished",
         "reason": failure,
         "demo": demo_stamp(state),
@@ -51,6 +51,13 @@ def rows_of(cell: Cell, state: VirtualAgoraState, info: SessionInfo, failure: st
         if summary["topic"] in closed
     ]
     return [{column.name: row.get(column.name) for column in COLUMNS} for row in rows or [session]]
+
+
+def row_of_unread(cell: Cell, reason: str) -> Row:
+    """The row of a session that cannot be read: its factors, and why it failed."""
+    stamp = demo_stamp({"config": cell.config.model_dump()})
+    known: Row = {**_factors(cell), "status": "failed", "reason": reason, "demo": stamp}
+    return {column.name: known.get(column.name) for column in COLUMNS}
 
 
 def _side(sides: Sides | None) -> str | None:

@@ -20,9 +20,12 @@ from virtual_agora.execution.session import Agora, SessionInfo
 from virtual_agora.hitl import Question, check_answer, check_theme, default_answer
 from virtual_agora.state.schema import VirtualAgoraState
 from virtual_agora.studies.grid import FACTORS, Cell, Grid
-from virtual_agora.studies.rows import Row, rows_of
+from virtual_agora.studies.rows import Row, row_of_unread, rows_of
 
 __all__ = ["Study"]
+
+DAMAGED = "It is damaged and cannot be read."
+UNREADABLE = {"newer": "A later release has saved it."}
 
 
 class Study:
@@ -33,10 +36,11 @@ class Study:
         complete: the names of those that are complete.
         strange: the names of this study's sessions that are not in the design.
         failed: why sessions could not be held to their end, by their names.
+        spoilt: the names of those among them that are left alone: they cannot be read, or have another agenda by now.
         out_of_budget: whether sessions are left because the budget is used up.
 
     Raises:
-        UsageError: a session cannot be read, or is not what the design says.
+        UsageError: a session was begun with other settings than the design says.
     """
 
     def __init__(self, agora: Agora, grid: Grid, reports_dir: Path) -> None:
@@ -46,6 +50,7 @@ class Study:
         self.complete: set[str] = set()
         self.strange: list[str] = []
         self.failed: dict[str, str] = {}
+        self.spoilt: set[str] = set()
         self.out_of_budget = False
         self._agora = agora
         self._reports_dir = reports_dir
@@ -88,7 +93,8 @@ class Study:
         Raises:
             StorageError: the disk or the database refuses; no session could go on.
         """
-        cells = (cell for cell in self.grid if cell.session_id not in self.complete)
+        settled = self.complete | self.spoilt
+        cells = (cell for cell in self.grid if cell.session_id not in settled)
         running: dict[Future[str], Cell] = {}
         with ThreadPoolExecutor(parallel) as pool:
             try:
@@ -169,15 +175,31 @@ class Study:
             cell = self.grid.find(name)
             if cell is None:
                 self.strange.append(name)
-            elif info.status in ("newer", "unreadable"):
-                raise UsageError(
-                    f"Session “{name}” of this study cannot be read ({info.status}).",
-                    hint=f"See what is wrong with it: virtual-agora show {name}",
-                )
+            elif (state := self._read(info)) is None:
+                self._spoil(cell, UNREADABLE.get(info.status, DAMAGED))
+                self.rows[name] = [row_of_unread(cell, self.failed[name])]
             else:
-                state = self._agora.snapshot(name)
                 _check_same(cell, state)
-                self._take(cell, info, state)
+                if _topics_given(state) == _topics_asked(cell):
+                    self._take(cell, info, state)
+                else:
+                    self._spoil(cell, "Its agenda was revised by hand.")
+                    self.rows[name] = rows_of(cell, state, info, self.failed[name])
+
+    def _read(self, info: SessionInfo) -> VirtualAgoraState | None:
+        """The session's state; None if it cannot be read."""
+        if info.status in ("newer", "unreadable"):
+            return None
+        try:
+            return self._agora.snapshot(info.session_id)
+        except StorageError:
+            raise
+        except Exception:  # whatever is wrong with this one, the others can be held
+            return None
+
+    def _spoil(self, cell: Cell, reason: str) -> None:
+        self.spoilt.add(cell.session_id)
+        self.failed[cell.session_id] = reason
 
     def _take(
         self, cell: Cell, info: SessionInfo, state: VirtualAgoraState, failure: str = ""
@@ -215,11 +237,11 @@ class _Defaults:
 
 def _check_same(cell: Cell, state: VirtualAgoraState) -> None:
     """Refuse a session that was begun with other settings than its cell has."""
-    theme, topics = check_theme(cell.asked.theme, cell.asked.topics)
+    theme, _ = check_theme(cell.asked.theme, cell.asked.topics)
     differing = _differing(Config.model_validate(state["config"]), cell.config)
     if state["main_topic"] != theme:
         differing.append("theme")
-    if _topics_given(state) != topics:
+    if _topics_given(state) != _topics_asked(cell) and not _is_revised(state):
         differing.append("topics")
     if state["seed"] != cell.seed:
         differing.append("seed")
@@ -232,8 +254,19 @@ def _check_same(cell: Cell, state: VirtualAgoraState) -> None:
         )
 
 
+def _topics_asked(cell: Cell) -> list[str]:
+    _, topics = check_theme(cell.asked.theme, cell.asked.topics)
+    return topics
+
+
+def _is_revised(state: VirtualAgoraState) -> bool:
+    """Whether the user had the agenda revised: of all that changes given topics, the beginning."""
+    decisions = [n["text"] for n in state.get("notices", []) if n["kind"] == "user"]
+    return any("agenda" in text for text in decisions)
+
+
 def _topics_given(state: VirtualAgoraState) -> list[str]:
-    """The topics that the session was begun with."""
+    """The topics that the session was begun with, unless they were revised."""
     if not state.get("user_defines_topics"):
         return []
     current = [state["current_topic"]] if state.get("current_topic") else []

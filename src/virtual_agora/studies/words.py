@@ -55,8 +55,10 @@ def outcome(study: Study, again: str) -> Iterator[str]:
         f"{len(study.complete):,} of {many(study.grid.size, 'session')} complete, "
         f"{many(study.calls, 'call')} to models."
     )
-    if study.failed:
-        yield f"Failed, and tried again next time: {_named(sorted(study.failed))}."
+    if again_next := sorted(study.failed.keys() - study.spoilt):
+        yield f"Failed, and tried again next time: {_named(again_next)}."
+    for name in sorted(study.spoilt):
+        yield f"Left alone, and not compared: {name}. {study.failed[name]} See: virtual-agora show {name}"
     if study.out_of_budget:
         yield (
             f"The budget of {study.design.budget.max_calls:,} calls is used up. "
