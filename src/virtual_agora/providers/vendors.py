@@ -12,11 +12,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from virtual_agora.config.models import AgentConfig
 from virtual_agora.errors import ConfigurationError, MissingKeyError
 from virtual_agora.state.demo import SCRIPTED
+
+if TYPE_CHECKING:
+    from virtual_agora.config.models import AgentConfig
 
 __all__ = [
     "VENDORS",
