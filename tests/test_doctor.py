@@ -129,6 +129,19 @@ def test_a_panel_of_one_model_is_a_warning(tmp_path: Path) -> None:
     assert check.hint
 
 
+def test_two_servers_may_call_different_models_alike(tmp_path: Path) -> None:
+    servers = [
+        {
+            "provider": "openai_compatible",
+            "model": "default",
+            "base_url": f"http://localhost:{port}",
+        }
+        for port in (8, 9)
+    ]
+    (check,) = named(examine(panel(*servers), tmp_path), "panel")
+    assert check.ok is True
+
+
 def test_a_key_is_named_but_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret-value")
     found = examine(panel({"provider": "openai", "model": "a"}), tmp_path)

@@ -23,9 +23,8 @@ from virtual_agora.errors import VirtualAgoraError
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRequest
 from virtual_agora.providers.create import require_extra
-from virtual_agora.providers.vendors import Vendor, check_provider, redact, require_key
+from virtual_agora.providers.vendors import Vendor, check_provider, one_model, redact, require_key
 from virtual_agora.state.checkpoints import DATABASE, storage_errors
-from virtual_agora.state.demo import demo_stamp
 
 __all__ = ["Check", "checks"]
 
@@ -98,7 +97,7 @@ def _panel(config: Config) -> Check:
         f"{models.total()} participants ({seats}); {rules.min_rounds} to {rules.max_rounds} rounds "
         f"a topic, {rules.voting_rule} for the agenda, {rules.conclude} to close a topic."
     )
-    if len(models) == 1 and not demo_stamp({"config": config.model_dump()}):
+    if one_model(agent for _, agent in config.participants()):
         return Check(
             "panel",
             None,

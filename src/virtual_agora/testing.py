@@ -94,7 +94,7 @@ def make_target(
     def build(
         saver: BaseCheckpointSaver[Any], *, agenda: str = "assembly", **rules: Any
     ) -> VirtualAgoraV13Flow:
-        session = config.session.model_copy(update=rules)
+        session = SessionConfig.model_validate({**config.session.model_dump(), **rules})
         made = config.model_copy(update={"session": session})
         flow = _Flow(made, checkpointer=saver, clock=clock(), reports_dir=reports_dir)
         flow.agenda = agenda

@@ -166,6 +166,16 @@ MISTAKES = [
         "“session”: max_rounds (4) is smaller than min_rounds (5)",
         "fit together",
     ),
+    (
+        PANEL + "session: {positions: off, control: true}\n",
+        "“session”: control needs positions, which are off.",
+        "fit together",
+    ),
+    (
+        PANEL + "session:\n  positions: off\n  control: true\n  single_model: true\n",
+        "“session”: control and single_model need positions, which are off.",
+        "fit together",
+    ),
     ("agents: [{provider: offline, model: 4}]\n", "should be text (put it in quotes), not 4", "."),
     ("agents: [{provider: offline, model: no}]\n", "should be text (put it in quotes), not no", ""),
     ("agents: [{provider: offline, model: 2026-11-22}]\n", "(put it in quotes), not a date", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from tests.conftest import THEME, answers, checked_updates
@@ -155,6 +156,17 @@ def test_the_dissenter_is_another_one_each_round_and_is_on_record(make_flow):
     assert len({m["agent"] for m in charged[:4]}) == 4
     transcript = (flow.reports_dir / f"session_{state['session_id']}" / "transcript.md").read_text()
     assert transcript.count(", asked to dissent") == 5
+
+
+def test_the_last_to_speak_dissents_also_once_somebody_is_excluded(make_flow, wire, clock):
+    rules = {"dissenter": True, "positions": "off", "min_rounds": 9, "max_rounds": 9}
+    state = held(make_flow(panel(wire, "Anna", "Boris", "always-500", **rules)), TOPICS[:1])
+    assert state["excluded"] == ["participant-3"]
+    spoken = [m for m in state["messages"] if m["kind"] == "statement" and m["round"] > 3]
+    charged = [m for m in spoken if m.get("dissenter")]
+    assert [m["round"] for m in charged] == [4, 5, 6, 7, 8, 9]
+    assert charged == spoken[1::2]
+    assert all(one["agent"] != other["agent"] for one, other in pairwise(charged))
 
 
 def test_only_turns_of_others_that_exist_move_anybody(make_flow, wire):

@@ -283,25 +283,35 @@ def test_every_node_has_its_step_and_no_other_is_reachable(make_flow):
     assert all(callable(getattr(flow.nodes, f"{name}_node")) for name in NODES)
 
 
-def test_a_panel_of_one_model_is_warned_about(make_flow):
-    config = Config.model_validate(
-        {
-            "agents": [
-                {
-                    "provider": provider,
-                    "model": "m",
-                    "count": count,
-                    "base_url": "http://localhost:9",
-                }
-                for provider, count in (("grok", 2), ("XAI", 1))
-            ]
-        }
-    )
-    flow = make_flow(config)
+LOCAL = {"provider": "openai_compatible", "model": "default"}
+SCRIPT = {"provider": "offline", "model": "scripted"}
+
+
+@pytest.mark.parametrize(
+    ("agents", "moderator", "warned"),
+    [
+        (
+            [
+                {"provider": "grok", "model": "m", "base_url": "http://localhost:9", "count": 2},
+                {"provider": "XAI", "model": "m", "base_url": "http://localhost:9/"},
+            ],
+            None,
+            True,
+        ),
+        ([{**LOCAL, "base_url": "http://localhost:9", "count": 4}], SCRIPT, True),
+        ([{**LOCAL, "base_url": f"http://localhost:{port}"} for port in (8, 9)], None, False),
+        ([{**SCRIPT, "count": 4}], {**LOCAL, "base_url": "http://localhost:9"}, False),
+    ],
+)
+def test_a_panel_of_one_model_is_warned_about(make_flow, agents, moderator, warned):
+    flow = make_flow(Config.model_validate({"agents": agents, "moderator": moderator}))
     session = flow.create_session(THEME, topics=TOPICS)
     stream = flow.stream(where(session))
     next(stream)
     update = next(stream)["agent_instantiation"]
     stream.close()
-    assert [agent["name"] for agent in update["agents"][:3]] == ["m 1", "m 2", "m 3"]
-    assert "one model" in update["notices"][0]["text"]
+    names = [agent["name"] for agent in update["agents"] if agent["role"] == "participant"]
+    assert names == [f"{agents[0]['model']} {number}" for number in range(1, len(names) + 1)]
+    assert ["one model" in notice["text"] for notice in update.get("notices", [])] == [
+        True
+    ] * warned

@@ -24,6 +24,7 @@ MISTAKES = [
     (design(rules={"a": {"conclude": "all"}}), "“rules.a.conclude” should be one of 'majority', 'two_thirds' or 'unanimous', not “all”", "remove it to have the default"),
     (design(rules={"a": {"seed": 1}}), "there is no key “rules.a.seed”", "The keys under “rules.a” are"),
     (design(rules={"a": {"max_rounds": 2}}), "the rules “a” do not fit the panel “two”: max_rounds (2) is smaller than min_rounds (3).", "what the panel's own session has"),
+    (design(rules={"a": {"positions": "off", "single_model": True}}), "the rules “a” do not fit the panel “two”: single_model needs positions, which are off.", ""),
     (design(panels={"two": {"agents": [{"model": "m", "provider": "opnai"}] * 2}}), "line 12: there is no provider “opnai”.", "Did you mean “openai”?"),
     (design(panels={"two": {"agents": []}}), "“panels.two.agents” should be a list with at least one entry", ""),
     (design(panels={"two": {"agents": [{"provider": "offline", "model": "m"}]}}), "in “panels.two”: a panel has 2 to 20 participants", ""),

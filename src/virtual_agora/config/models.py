@@ -123,9 +123,9 @@ class Rules(Strict):
     ] = "before_and_after"
     """When the participants note in secret where they stand on a topic, and how sure they are."""
     control: bool = False
-    """Whether each also says where it would stand after thinking alone, so that persuasion can be told from reflection."""
+    """Whether each also says where it would stand after thinking alone, so that persuasion can be told from reflection; needs positions."""
     single_model: bool = False
-    """Whether one model without a persona is asked about each topic too, to compare the assembly with."""
+    """Whether one model without a persona is asked about each topic too, to compare the assembly with; needs positions."""
     agenda_rejections: int = Field(default=3, ge=0, le=MAX_TIMES)
     """How often the user may reject a proposed agenda."""
 
@@ -142,6 +142,14 @@ class SessionConfig(Rules):
             raise ValueError(
                 f"max_rounds ({self.max_rounds}) is smaller than min_rounds ({self.min_rounds})"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _comparisons_have_positions(self) -> SessionConfig:
+        asked = [key for key in ("control", "single_model") if getattr(self, key)]
+        if asked and self.positions == "off":
+            need = "needs" if len(asked) == 1 else "need"
+            raise ValueError(f"{' and '.join(asked)} {need} positions, which are off")
         return self
 
 

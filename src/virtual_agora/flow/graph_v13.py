@@ -123,9 +123,11 @@ def build_graph(flow: VirtualAgoraV13Flow) -> StateGraph[Any, Any, Any, Any]:
         ("multi_file_output", END),
     ):
         graph.add_edge(one, other)
-    # Last words and positions need not wait for each other; what is written rests on both.
-    for writing in ("topic_report_generation", "topic_summary_generation"):
-        graph.add_edge(["final_considerations", "closing_positions"], writing)
+    # Last words and positions begin side by side, so that what is written, which rests on both, waits for both. It is
+    # no join, which would wait for ever in sessions of releases that had last words only.
+    for closing in ("final_considerations", "closing_positions"):
+        for writing in ("topic_report_generation", "topic_summary_generation"):
+            graph.add_edge(closing, writing)
     # The summary need not wait for the report; both must be there before the topic is closed.
     graph.add_edge(["topic_report_generation", "topic_summary_generation"], "file_output")
     for name, choose in WAYS.items():
@@ -158,7 +160,6 @@ class VirtualAgoraV13Flow:
         control: RunControl | None = None,
     ) -> None:
         self.config = config
-        self._config_hash = config_hash(config)
         self.clock = clock or Clock()
         self.listener = listener or (lambda event: None)
         self.reports_dir = reports_dir
@@ -214,7 +215,7 @@ class VirtualAgoraV13Flow:
             session_id,
             self.clock.timestamp(),
             config=self.config.model_dump(mode="json"),
-            config_hash=self._config_hash,
+            config_hash=config_hash(self.config),
             seed=self.seed,
             reports_dir=str(self.reports_dir.absolute()),
             main_topic=main_topic,
@@ -250,7 +251,9 @@ class VirtualAgoraV13Flow:
             self.create_session(session_id=session_id)
             snapshot = self.graph.get_state(config)
         self.state_manager.restore(snapshot.values)
-        if snapshot.values.get("config_hash", self._config_hash) != self._config_hash:
+        # Validated, a configuration of an earlier release has the defaults of keys that it did not know.
+        saved = snapshot.values.get("config")
+        if saved is not None and Config.model_validate(saved) != self.config:
             raise UsageError(
                 f"Session “{session_id}” was begun with another configuration.",
                 hint="Make the flow with the configuration that is in the session's state.",

@@ -9,18 +9,23 @@ from __future__ import annotations
 import difflib
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from virtual_agora.errors import ConfigurationError, MissingKeyError
+from virtual_agora.state.demo import SCRIPTED
+
+if TYPE_CHECKING:
+    from virtual_agora.config.models import AgentConfig
 
 __all__ = [
     "VENDORS",
     "Vendor",
     "check_provider",
     "missing_key",
+    "one_model",
     "redact",
     "require_key",
 ]
@@ -225,6 +230,19 @@ def check_provider(name: str) -> Vendor:
             hint=f"Did you mean “{near[0]}”?" if near else f"Choose one of {', '.join(VENDORS)}.",
         )
     return vendor
+
+
+def one_model(agents: Iterable[AgentConfig]) -> bool:
+    """Whether the same model answers for all of them: of one name, at one vendor, at one address. Scripted text has none."""
+    models = {
+        (
+            _ALIASES.get(agent.provider, agent.provider),
+            agent.model,
+            (agent.base_url or "").rstrip("/"),
+        )
+        for agent in agents
+    }
+    return len(models) == 1 and not any(vendor == SCRIPTED for vendor, _, _ in models)
 
 
 def missing_key(provider: str, base_url: str | None = None) -> str | None:

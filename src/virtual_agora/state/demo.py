@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["DEMO_STAMP", "MIXED_STAMP", "demo_stamp"]
+__all__ = ["DEMO_STAMP", "MIXED_STAMP", "SCRIPTED", "demo_stamp"]
 
 DEMO_STAMP = "DEMO: scripted text, no model was used"
 MIXED_STAMP = "PARTLY DEMO: some of the text is scripted, and no model was used for it"

@@ -74,18 +74,17 @@ class DiscussionNodes(FlowNode):
         return _decided(state, answer["action"])
 
     def discussion_round_node(self, state: State) -> Update:
-        """Everybody speaks in turn and hears the round so far; the order rotates by one each round."""
+        """Everybody speaks in turn and hears the round so far; the order of those present rotates by one each round."""
         asking = self.asking(state)
         topic, number = state["current_topic"], state["current_round"] + 1
         members = {member.record["id"]: member for member in asking.participants()}
         said: list[Message] = []
         opened = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
         present = [speaker for speaker in state["speaking_order"] if speaker in members]
-        dissenter = _dissenter(present, number) if self.config.session.dissenter else ""
-        for speaker in _rotated(state["speaking_order"], number - 1):
-            if speaker not in members:
-                continue
-            charged = speaker == dissenter
+        order = _rotated(present, number - 1)
+        for speaker in order:
+            # The last to speak has heard the most of the view that prevails.
+            charged = self.config.session.dissenter and speaker == order[-1]
             heard = [*opened, *said]
             reply = asking.one(
                 members[speaker].statement(state, topic, number, heard, dissenter=charged)
@@ -193,11 +192,6 @@ def _decided(state: State, action: str) -> Update:
     if action not in CLOSING:
         return {"decision": ""}
     return {"decision": action, "notices": [decision(state, CLOSING[action])]}
-
-
-def _dissenter(present: Sequence[str], number: int) -> str:
-    """Who argues against the prevailing view in a round: the last to speak, who has heard the most."""
-    return present[(number - 2) % len(present)]
 
 
 def _rotated(order: Sequence[str], by: int) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from virtual_agora import hitl
 from virtual_agora.config.models import AgentConfig
 from virtual_agora.flow.node import FlowNode, State, Update
-from virtual_agora.providers.vendors import check_provider, require_key
-from virtual_agora.state.demo import demo_stamp
+from virtual_agora.providers.vendors import check_provider, one_model, require_key
 from virtual_agora.state.schema import AgentRecord, Notice
 
 __all__ = ["OpeningNodes"]
@@ -36,11 +35,8 @@ class OpeningNodes(FlowNode):
         ]
         agents = [_record(id_, name, "participant", member) for id_, name, member in participants]
         agents += [_record(role, member.name or name, role, member) for role, name, member in roles]
-        models = {
-            (check_provider(member.provider).name, member.model) for _, _, member in participants
-        }
         update: Update = {"agents": agents, "failures": {}, "excluded": []}
-        if len(models) == 1 and not demo_stamp(state):
+        if one_model(member for _, _, member in participants):
             update["notices"] = [
                 Notice(kind="warning", agent="", text=ONE_MODEL, topic="", round=0)
             ]
