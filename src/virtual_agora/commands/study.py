@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from argparse import Namespace
 from pathlib import Path
@@ -16,12 +17,9 @@ from virtual_agora.commands.shared import (
     relative,
 )
 from virtual_agora.config.environment import load_env
-from virtual_agora.errors import (
-    Exit,
-    UsageError,
-)
+from virtual_agora.errors import Exit, UsageError
 from virtual_agora.execution.session import Agora
-from virtual_agora.providers.vendors import check_provider
+from virtual_agora.providers.vendors import OFFLINE_LATENCY, check_provider
 from virtual_agora.studies.comparison import write_comparison
 from virtual_agora.studies.design import load_design
 from virtual_agora.studies.grid import Grid
@@ -37,6 +35,9 @@ __all__ = ["study"]
 def study(chosen: Namespace) -> int:
     """Hold the sessions of a design that are not held yet; write the table and the comparison of all."""
     load_env(Path())
+    # Nobody watches scripted panels speak here. Their pace is a setting of the environment, and of no configuration.
+    if not os.environ.get(OFFLINE_LATENCY, "").strip():
+        os.environ[OFFLINE_LATENCY] = "0"
     design = load_design(chosen.design, check_provider)
     for panel in design.panels.values():
         check_ready(panel)
