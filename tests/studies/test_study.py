@@ -278,10 +278,10 @@ def test_without_pyarrow_it_says_so_first_and_writes_the_rest(study, folder, mon
 
 
 def test_a_scripted_panel_answers_at_once_unless_told_otherwise(folder, monkeypatch):
-    """The demo's pace takes 0.15 seconds and more for a call."""
+    """Told to take the demo's shortest pace, 0.15 seconds for a call, it is slower than untold."""
     (folder / "design.yml").write_text(yaml.safe_dump(design(), sort_keys=False))
     took = {}
-    for latency, results in ((None, "quick"), ("0.1", "slow")):
+    for latency, results in ((None, "quick"), ("0.15", "slow")):
         if latency is None:
             monkeypatch.delenv("VIRTUAL_AGORA_OFFLINE_LATENCY")
         else:
@@ -291,5 +291,4 @@ def test_a_scripted_panel_answers_at_once_unless_told_otherwise(folder, monkeypa
         with (folder / results / "s" / "table.csv").open(encoding="utf-8") as file:
             (row,) = csv.DictReader(file)
         took[results] = float(row["seconds"]) / int(row["calls"])
-    assert took["quick"] < 0.15
-    assert took["slow"] > took["quick"]
+    assert took["quick"] < took["slow"]

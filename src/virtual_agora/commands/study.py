@@ -55,10 +55,14 @@ def study(chosen: Namespace) -> int:
         stopped = f"Stopped; everything that was answered is saved. To go on: {again}"
         with interruptible(lambda _: console.print(stopping), console, control, stopped):
             held.hold(console.print, control, chosen.parallel)
-        files = [*write_tables(held.table(), folder), write_comparison(held, folder)]
+        table, *_ = write_tables(held.table(), folder)
+        comparison = write_comparison(held, folder)
     for line in outcome(held, again):
         console.print(line)
-    console.print(f"Begin with {relative(files[-1])}")
+    if held.complete:
+        console.print(f"Begin with {relative(comparison)}")
+    else:
+        console.print(f"There is nothing to compare yet; how it stands is in {relative(table)}")
     if control.drain_requested:
         return Exit.INTERRUPTED
     if held.failed:
