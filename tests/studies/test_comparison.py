@@ -89,7 +89,8 @@ def test_the_page_says_what_differs_in_one_table_and_the_rest_once(study, folder
 
 
 def test_a_deviation_ends_where_the_values_end():
-    (bar,) = bars([Summary(n=4, mean=0.75, deviation=0.5, least=0.0, most=1.0)])
+    wider = Summary(n=2, mean=0.5, deviation=0.7, least=-1.0, most=2.0)
+    bar, _ = bars([Summary(n=4, mean=0.75, deviation=0.5, least=0.0, most=1.0), wider])
     assert bar.most == bar.high
     assert bar.least < bar.low < bar.mean
 
