@@ -29,16 +29,22 @@ MISTAKES = [
     (design(panels={"two": {"agents": []}}), "“panels.two.agents” should be a list with at least one entry", ""),
     (design(panels={"two": {"agents": [{"provider": "offline", "model": "m"}]}}), "in “panels.two”: a panel has 2 to 20 participants", ""),
     (design(panels={"two": ["agents"]}), "“panels.two” should be settings", ""),
-    (design(panels={"two": "other.yml"}), "The configuration file other.yml does not exist.", ""),
+    (design(panels={"two": "other.yml"}), "design.yml, line 8, panel “two”: the configuration file other.yml does not exist.", "it is meant from the design's folder"),
     (design(panels=["two"]), "“panels” should be named entries", ""),
-    (design(panels={}), "“panels” should be a list with at least one entry", ""),
+    (design(panels={}), "“panels” should be a group of keys with at least one entry, not an empty one.", ""),
+    (design(questions={}), "“questions” should be a group of keys with at least one entry, not an empty one.", ""),
+    (design(rules={}), "“rules” should be a group of keys with at least one entry, not an empty one.", "remove it to have the default"),
+    (design(panels={"two": "."}), "design.yml, line 8, panel “two”: . is a folder", ""),
+    (design(seeds=10**12), "in “seeds”: seeds are a whole number, how many, from 1 to 1,000,000", ""),
+    (design(seeds=10**30), "in “seeds”: seeds are a whole number, how many, from 1 to 1,000,000", ""),
+    (design(panels={"two": "~nobody-of-this-name/a.yml"}), "panel “two”: the configuration file", ""),
     (design(questions={"Is it?": {"theme": "x"}}), "in “questions”: “Is it?” cannot be a name: it takes small letters", ""),
     (design(questions={1: {"theme": "x"}}), "should be text (put it in quotes), not 1", ""),
     (design(questions={"a": {"theme": " "}}), "in “questions.a”: The theme is empty.", ""),
     (design(questions={"a": {"theme": "x", "expected": "support"}}), "in “questions.a”: “expected” needs exactly one topic", ""),
     (design(questions={"a": {"theme": "x", "topics": ["b", "B"]}}), "in “questions.a”: The topic “b” is listed twice.", ""),
     (design(name="The study"), "in “name”: “The study” cannot be a name", ""),
-    (design(seeds=0), "in “seeds”: seeds are a whole number, how many, or a list", ""),
+    (design(seeds=0), "in “seeds”: seeds are a whole number, how many, from 1 to 1,000,000, or a list", ""),
     (design(seeds=[1, 1]), "in “seeds”: seeds are", ""),
     (design(seeds=[1.5]), "in “seeds”: seeds are", ""),
     (design(budget={"max_calls": 0}), "“budget.max_calls” should be 1 or more, not 0", ""),
@@ -119,3 +125,30 @@ def test_the_design_in_the_documentation_is_one_and_as_large_as_it_says(folder):
     (folder / "panels" / "mixed.yml").write_text(yaml.safe_dump(TWO))
     grid = Grid(load_design(folder / "bread.yml", check_provider))
     assert f"2 × 2 × 3 × 5 = {grid.size}." in text
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "hint"),
+    [
+        ("", "mine.yml is empty.", ""),
+        ("agents: [\n", "mine.yml, line 2, column 1: this is not valid YAML", ""),
+        ("agents: []\nlanguage: x\n", "there is no key “language”", "The keys at the top level"),
+    ],
+)
+def test_a_mistake_in_a_panel_of_its_own_file_names_the_design_too(
+    study, folder, text, sentence, hint
+):
+    (folder / "mine.yml").write_text(text)
+    code, said = study(design(panels={"two": "mine.yml"}))
+    assert code == 2
+    assert "design.yml, line 8, panel “two”: " in said
+    assert sentence in said
+    assert hint in said
+
+
+def test_a_million_seeds_are_counted_at_once(study, folder):
+    before = time.process_time()
+    code, said = study(design(seeds=10**6))
+    assert code == 2
+    assert "1,000,000 sessions to hold" in said
+    assert time.process_time() - before < 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from argparse import Namespace
 from pathlib import Path
@@ -16,12 +17,9 @@ from virtual_agora.commands.shared import (
     relative,
 )
 from virtual_agora.config.environment import load_env
-from virtual_agora.errors import (
-    Exit,
-    UsageError,
-)
+from virtual_agora.errors import Exit, UsageError
 from virtual_agora.execution.session import Agora
-from virtual_agora.providers.vendors import check_provider
+from virtual_agora.providers.vendors import OFFLINE_LATENCY, check_provider
 from virtual_agora.studies.comparison import write_comparison
 from virtual_agora.studies.design import load_design
 from virtual_agora.studies.grid import Grid
@@ -37,6 +35,9 @@ __all__ = ["study"]
 def study(chosen: Namespace) -> int:
     """Hold the sessions of a design that are not held yet; write the table and the comparison of all."""
     load_env(Path())
+    # Nobody watches scripted panels speak here. Their pace is a setting of the environment, and of no configuration.
+    if not os.environ.get(OFFLINE_LATENCY, "").strip():
+        os.environ[OFFLINE_LATENCY] = "0"
     design = load_design(chosen.design, check_provider)
     for panel in design.panels.values():
         check_ready(panel)
@@ -54,10 +55,14 @@ def study(chosen: Namespace) -> int:
         stopped = f"Stopped; everything that was answered is saved. To go on: {again}"
         with interruptible(lambda _: console.print(stopping), console, control, stopped):
             held.hold(console.print, control, chosen.parallel)
-        files = [*write_tables(held.table(), folder), write_comparison(held, folder)]
+        table, *_ = write_tables(held.table(), folder)
+        comparison = write_comparison(held, folder)
     for line in outcome(held, again):
         console.print(line)
-    console.print(f"Begin with {relative(files[-1])}")
+    if held.complete:
+        console.print(f"Begin with {relative(comparison)}")
+    else:
+        console.print(f"There is nothing to compare yet; how it stands is in {relative(table)}")
     if control.drain_requested:
         return Exit.INTERRUPTED
     if held.failed:

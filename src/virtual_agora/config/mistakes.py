@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from virtual_agora.config.models import ROLES, AgentConfig, Config
 from virtual_agora.errors import ConfigurationError
 
-__all__ = ["check_providers", "describe"]
+__all__ = ["check_providers", "describe", "line_of"]
 
 _UNKNOWN = ("extra_forbidden", "invalid_key")
 
@@ -49,7 +49,7 @@ def describe(
     problems = error.errors(include_url=False)
     problem = min(problems, key=lambda p: p["type"] not in _UNKNOWN)
     location = tuple(part for part in problem["loc"] if part != "[key]")
-    place = f"{file}, line {_line(root, location)}"
+    place = f"{file}, line {line_of(root, location)}"
     if problem["type"] in _UNKNOWN:
         return ConfigurationError(
             f"{place}: there is no key “{_path(location)}”.", hint=_suggestion(model, location)
@@ -69,7 +69,7 @@ def describe(
             else "Correct it.",
         )
     return ConfigurationError(
-        f"{place}: “{_path(location)}” should be {_expected(problem)}, not {_shown(problem['input'])}.",
+        f"{place}: “{_path(location)}” should be {_expected(problem)}, not {_given(problem)}.",
         hint="Correct it, or remove it to have the default."
         if _has_default(model, location)
         else "Correct it.",
@@ -98,7 +98,7 @@ def check_providers(
         try:
             check(agent.provider)
         except ConfigurationError as error:
-            line = _line(root, (*within, *location, "provider"))
+            line = line_of(root, (*within, *location, "provider"))
             raise ConfigurationError(
                 f"{file}, line {line}: {error.message[0].lower()}{error.message[1:]}",
                 hint=error.hint,
@@ -107,6 +107,8 @@ def check_providers(
 
 def _expected(problem: ErrorDetails) -> str:
     pattern = _EXPECTED.get(problem["type"])
+    if _lacks_entries(problem):
+        pattern = "a group of keys with at least one entry"
     if not pattern:
         return f"different ({problem['msg']})"
     # Bounds of a fraction are fractions too, but read better as the whole numbers that they are.
@@ -115,6 +117,15 @@ def _expected(problem: ErrorDetails) -> str:
         for name, value in problem.get("ctx", {}).items()
     }
     return pattern.format(**bounds)
+
+
+def _lacks_entries(problem: ErrorDetails) -> bool:
+    """Whether it is about a group of named entries that has none."""
+    return problem["type"] == "too_short" and problem["input"] == {}
+
+
+def _given(problem: ErrorDetails) -> str:
+    return "an empty one" if _lacks_entries(problem) else _shown(problem["input"])
 
 
 def _shown(value: object) -> str:
@@ -144,7 +155,7 @@ def _path(location: Location) -> str:
     return f"{first}" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in rest)
 
 
-def _line(root: yaml.Node, location: Location) -> int:
+def line_of(root: yaml.Node, location: Location) -> int:
     """The line of the innermost part of `location` that is in the file, from 1."""
     node, line = root, root.start_mark.line
     for part in location:

@@ -12,12 +12,13 @@ Kind = Literal["text", "whole", "number", "yes/no"]
 
 
 class Column(NamedTuple):
-    """A column. `heading` is what the comparison calls it, empty if it is not compared; `note` explains it there."""
+    """A column. `heading` is what the comparison calls it, empty if it is not compared; `unit` and `note` explain it there."""
 
     name: str
     kind: Kind
     about: str
     heading: str = ""
+    unit: str = ""
     note: str = ""
 
 
@@ -26,7 +27,7 @@ def _measure(name: str, measure: str, which: str = "") -> Column:
     words = explain(measure)
     about = f"`{measure}`{', ' if which else ''}{which}"
     heading = f"{words.title}{', ' if which else ''}{which}"
-    return Column(name, "number", about, heading, f"{words.unit}. {words.meaning} {words.reading}")
+    return Column(name, "number", about, heading, words.unit, f"{words.meaning} {words.reading}")
 
 
 COLUMNS = (
@@ -51,13 +52,13 @@ COLUMNS = (
     Column("status", "text", "`complete`, `failed`, or `unfinished`"),
     Column("reason", "text", "why it failed"),
     Column("demo", "text", "the stamp of a session with scripted text; empty if only models spoke"),
-    Column("calls", "whole", "calls to models, each counted once however often it was tried", "Calls"),
+    Column("calls", "whole", "calls to models, each counted once however often it was tried", "Calls", "calls to models"),
     Column("failed_calls", "whole", "those that failed for good"),
     Column("repaired_calls", "whole", "those whose answer had to be asked for again"),
     Column("input_tokens", "whole", "tokens sent"),
-    Column("output_tokens", "whole", "tokens received", "Output tokens"),
-    Column("cost", "number", "US dollars; empty where a price is unknown", "Cost in US dollars"),
-    Column("seconds", "number", "from the session's beginning to its latest step, with every break", "Seconds", "With every break."),
+    Column("output_tokens", "whole", "tokens received", "Output tokens", "tokens"),
+    Column("cost", "number", "US dollars; empty where a price is unknown", "Cost", "US dollars"),
+    Column("seconds", "number", "from the session's beginning to its latest step, with every break", "Time", "seconds, with every break"),
     Column("excluded", "whole", "participants that were excluded"),
     Column("turns_lost", "whole", "turns that were skipped"),
     Column("abstentions", "whole", "answers that were unusable"),
@@ -71,9 +72,9 @@ COLUMNS = (
     # The topic.
     Column("topic_number", "whole", "which topic of the session this row is about, from 1; empty: none was closed"),
     Column("topic", "text", "the topic"),
-    Column("rounds", "whole", "rounds on it", "Rounds"),
+    Column("rounds", "whole", "rounds on it", "Rounds", "rounds on a topic"),
     Column("concluded_by", "text", "`vote`, `max_rounds` or `user`"),
-    Column("words", "whole", "words said in its rounds", "Words said"),
+    Column("words", "whole", "words said in its rounds", "Words said", "words in the rounds"),
     _measure("balance", "participation.balance"),
     _measure("agreement_before", "agreement.stances", "before the first round"),
     _measure("agreement_after", "agreement.stances", "at the end"),
@@ -99,10 +100,10 @@ COLUMNS = (
     Column("decided_side", "text", "the larger side of them"),
     Column("single_model_stance", "whole", "`single_model`: the stance of one model without a persona, −3 to 3"),
     Column("single_model_side", "text", "its side"),
-    Column("discussion_changed_side", "yes/no", "whether `decided_side` differs from `vote_only_side`", "Share where the discussion changed the side"),
+    Column("discussion_changed_side", "yes/no", "whether `decided_side` differs from `vote_only_side`", "The discussion changed the side", "share of sessions, 0 to 1"),
     Column("expected", "text", "the question's `expected`"),
-    Column("vote_only_right", "yes/no", "whether `vote_only_side` is the expected one", "Share right by vote alone"),
-    Column("decided_right", "yes/no", "whether `decided_side` is the expected one", "Share right after the discussion"),
-    Column("single_model_right", "yes/no", "whether `single_model_side` is the expected one", "Share right of the single model"),
+    Column("vote_only_right", "yes/no", "whether `vote_only_side` is the expected one", "Right by vote alone", "share of sessions, 0 to 1"),
+    Column("decided_right", "yes/no", "whether `decided_side` is the expected one", "Right after the discussion", "share of sessions, 0 to 1"),
+    Column("single_model_right", "yes/no", "whether `single_model_side` is the expected one", "Right by the single model", "share of sessions, 0 to 1"),
 )  # fmt: skip
 """In order. A name in backticks alone is a measure; `docs/measures.md` defines it."""

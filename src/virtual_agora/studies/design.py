@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from pydantic import Field, PlainValidator, ValidationError, field_validator, model_validator
 
 from virtual_agora.config.loader import absolute_prompts, load_config
-from virtual_agora.config.mistakes import check_providers, describe
+from virtual_agora.config.mistakes import check_providers, describe, line_of
 from virtual_agora.config.models import MAX_SEED, Config, Rules, SessionConfig, Strict
 from virtual_agora.config.settings_file import Kind, read_settings
 from virtual_agora.errors import ConfigurationError, UsageError
@@ -32,14 +33,20 @@ DESIGN = Kind(
     no_settings="A design names questions, panels, rules and seeds.",
 )
 
+PANEL_MISSING = "Check the path: it is meant from the design's folder."
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+MOST_SEEDS = 1_000_000
+"""More repetitions than anybody can hold; of so many the largest is still found at once."""
+
 _SEEDS = (
-    f"seeds are a whole number, how many, or a list of different whole numbers from 0 to {MAX_SEED}"
+    f"seeds are a whole number, how many, from 1 to {MOST_SEEDS:,}, "
+    f"or a list of different whole numbers from 0 to {MAX_SEED}"
 )
 
 
 def _seeds(given: Any) -> Sequence[int]:
-    if type(given) is int and 1 <= given <= MAX_SEED:
+    if type(given) is int and 1 <= given <= MOST_SEEDS:
         return range(1, given + 1)
     if isinstance(given, list) and given and all(type(seed) is int for seed in given):
         seeds: list[int] = given
@@ -139,7 +146,7 @@ def load_design(path: Path, check_provider: Callable[[str], object]) -> Design:
         ConfigurationError: the file, or a panel's, cannot be read or is wrong; two settings contradict each other.
     """
     root, data = read_settings(path, DESIGN)
-    files = _panels_elsewhere(data, path, check_provider)
+    files = _panels_elsewhere(data, root, path, check_provider)
     try:
         design = Design.model_validate(_with_panels(data, files))
     except ValidationError as error:
@@ -153,17 +160,30 @@ def load_design(path: Path, check_provider: Callable[[str], object]) -> Design:
 
 
 def _panels_elsewhere(
-    data: Mapping[Hashable, Any], path: Path, check_provider: Callable[[str], object]
+    data: Mapping[Hashable, Any],
+    root: yaml.Node,
+    path: Path,
+    check_provider: Callable[[str], object],
 ) -> dict[Hashable, Config]:
-    """The panels that have a file of their own."""
+    """The panels that have a file of their own. A mistake is told with the place in the design that names the file."""
     panels = data.get("panels")
     named = panels.items() if isinstance(panels, dict) else ()
-    found = {
-        name: load_config(path.parent / Path(file).expanduser(), check_provider)
-        for name, file in named
-        if isinstance(file, str) and file
-    }
-    return {name: config for name, config in found.items() if config is not None}
+    found = {}
+    for name, file in named:
+        if not isinstance(file, str) or not file:
+            continue
+        own = path.parent / os.path.expanduser(file)
+        try:
+            config = load_config(own, check_provider)
+        except ConfigurationError as error:
+            message = re.sub("^The ", "the ", error.message)
+            raise ConfigurationError(
+                f"{path}, line {line_of(root, ('panels', str(name)))}, panel “{name}”: {message}",
+                hint=error.hint if os.path.lexists(own) else PANEL_MISSING,
+            ) from None
+        if config is not None:
+            found[name] = config
+    return found
 
 
 def _with_panels(

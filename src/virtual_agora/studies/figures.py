@@ -13,6 +13,10 @@ from virtual_agora.studies.rows import Row
 __all__ = ["Difference", "Summary", "differences", "of_session", "summaries", "summary"]
 
 
+ALIKE = 9
+"""Decimal places to which a pair is compared, so that what differs by the machine's rounding counts as equal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """`n` values in a few numbers. `deviation` is the standard deviation of a sample, None for a single value."""
@@ -76,7 +80,7 @@ def differences(
     base, *rest = levels
     for level in rest:
         pairs = [
-            value - values[base][others]
+            round(value - values[base][others], ALIKE)
             for others, value in values[level].items()
             if others in values[base]
         ]

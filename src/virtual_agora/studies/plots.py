@@ -15,7 +15,7 @@ EDGE = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Places across the picture in percent: the least and the most, one deviation about the mean, the mean, zero."""
+    """Places across the picture in percent: the least and the most, one deviation about the mean as far as values go, the mean, zero."""
 
     least: float
     most: float
@@ -39,8 +39,8 @@ def bars(rows: Sequence[Summary], *, with_zero: bool = False) -> list[Bar]:
         Bar(
             least=place(row.least),
             most=place(row.most),
-            low=place(row.mean - (row.deviation or 0.0)),
-            high=place(row.mean + (row.deviation or 0.0)),
+            low=place(max(row.mean - (row.deviation or 0.0), row.least)),
+            high=place(min(row.mean + (row.deviation or 0.0), row.most)),
             mean=place(row.mean),
             zero=place(0.0) if with_zero else None,
         )
