@@ -70,7 +70,8 @@ def test_a_finished_session_is_written_again_as_it_was_and_on_paper(say, folder)
     code, out, _ = say("report", "s")
     assert (code, contents(own)) == (0, before)
     assert "reports/session_s/report.html" in out
-    assert say("report", "s", "--pdf", "--to", "paper")[0] == 0
+    code, out, _ = say("report", "s", "--pdf", "--to", "paper")
+    assert (code, "paper/report.pdf" in out.splitlines()[-1]) == (0, True)
     paper = contents(folder / "paper")
     printed = paper.pop("report.pdf")
     assert paper == before
@@ -109,6 +110,7 @@ def test_without_weasyprint_or_pango_it_says_what_to_install_and_changes_nothing
 
 
 def test_what_cannot_be_reported_is_said_in_a_sentence(say, folder):
+    (folder / "home").mkdir()
     code, _, err = say("report", "nothing")
     assert (code, "There are no sessions yet" in err) == (2, True)
     with Agora(folder / "home") as agora:
@@ -123,3 +125,22 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(say, folder):
     (folder / "file").write_text("")
     code, _, err = say("report", "t", "--to", "file")
     assert (code, "there is a file where a folder" in err) == (4, True)
+    assert err.endswith("\nName another folder with --to.\n")
+    code, _, err = say("report", "t", "--to", "/proc/nope")
+    assert (code, err.endswith("\nName another folder with --to.\n")) == (4, True)
+
+
+def test_an_agenda_that_waits_for_the_user_is_not_put_down_to_the_user(say, folder):
+    assert say("run", THEME, "--session", "s")[0] == 3
+    assert say("report", "s", "--to", "so-far")[0] == 0
+    index = (folder / "so-far" / "index.md").read_text()
+    found = read((folder / "so-far" / "report.html").read_text())
+    proposed = valid(folder / "so-far" / "session.json")["agenda"]["proposed"]
+    assert proposed
+    for text in (index, found.get("agenda").text):
+        assert "taken off" not in text
+        assert text.count("proposed; waits for the user's word") == len(proposed)
+    for text in (index, found.text):
+        assert "nothing has been discussed so far" in text
+        assert "0 topics" not in text
+    assert "stands with the topic" not in found.text

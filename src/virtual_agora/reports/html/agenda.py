@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from virtual_agora.measures.model import Measures
-from virtual_agora.reports.facts import State, amount, last_poll, topics
+from virtual_agora.reports.facts import State, amount, last_poll, pending, topics
 from virtual_agora.reports.html.contest import Contest, contest
+from virtual_agora.reports.html.figures import figure, percentage
 from virtual_agora.reports.html.prose import plain
 from virtual_agora.reports.verdicts import rule_name
 
@@ -104,11 +105,12 @@ def _place(state: State, tally: Mapping[str, Any], key: str, title: str) -> Plac
     is_open = title in state.get("agenda", [])
     waiting = "left undiscussed" if state.get("status") == "complete" else "still to come"
     scores = tally["scores"]
+    gone = pending(state) or "taken off"
     return Place(
         key=key,
         title=plain(title, LONGEST_TITLE),
         score=f"{scores[title]:g}" if title in scores else "–",
-        became="discussed" if title in discussed else waiting if is_open else "taken off",
+        became="discussed" if title in discussed else waiting if is_open else gone,
         number=discussed.index(title) + 1 if title in discussed else 0,
     )
 
@@ -156,14 +158,14 @@ def _figures(measures: Measures) -> list[tuple[str, str]]:
             (
                 "The winner's lead over the runner-up, in shares of the ballots",
                 margin,
-                f"{margin or 0:.0%}",
+                percentage(margin or 0),
             ),
             (
                 "How alike the ballots are (Kendall's τ, −1 to 1)",
                 tau,
-                f"{tau or 0:.2f}".replace("-", "−"),
+                figure(tau or 0, 2),
             ),
-            ("Other voting rules that put the same topic first", share, f"{share or 0:.0%}"),
+            ("Other voting rules that put the same topic first", share, percentage(share or 0)),
         )
         if value is not None
     ]

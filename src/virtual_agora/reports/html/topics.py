@@ -19,6 +19,7 @@ from virtual_agora.reports.facts import (
     summary_of,
 )
 from virtual_agora.reports.facts import topics as taken_up
+from virtual_agora.reports.html.figures import percentage
 from virtual_agora.reports.html.knowing import Remark, remarks
 from virtual_agora.reports.html.positions import Positions, positions_on
 from virtual_agora.reports.html.prose import Turns, citable, cite, plain, prose
@@ -170,7 +171,7 @@ def _agreement(found: Any, number: int) -> Agreement | None:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
+    return "–" if value is None else percentage(value)
 
 
 def _influence(state: State, found: Any, turns: Turns) -> Influence | None:
@@ -221,5 +222,5 @@ def _survival(found: Any) -> str:
         return ""
     return (
         f"Of {len(minority['turns'])} turns of the minority, the reports cite "
-        f"{len(minority['cited'])} ({minority['survival']:.0%})."
+        f"{len(minority['cited'])} ({percentage(minority['survival'])})."
     )
