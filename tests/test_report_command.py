@@ -7,8 +7,10 @@ import re
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import weasyprint
 import yaml
 from pydantic import TypeAdapter
 
@@ -110,7 +112,6 @@ def test_without_weasyprint_or_pango_it_says_what_to_install_and_changes_nothing
 
 
 def test_what_cannot_be_reported_is_said_in_a_sentence(say, folder):
-    (folder / "home").mkdir()
     code, _, err = say("report", "nothing")
     assert (code, "There are no sessions yet" in err) == (2, True)
     with Agora(folder / "home") as agora:
@@ -144,3 +145,30 @@ def test_an_agenda_that_waits_for_the_user_is_not_put_down_to_the_user(say, fold
         assert "nothing has been discussed so far" in text
         assert "0 topics" not in text
     assert "stands with the topic" not in found.text
+
+
+def test_on_paper_no_caption_breaks_after_its_first_word_and_no_heading_stands_alone(say, folder):
+    rules = {"min_rounds": 1, "max_rounds": 1, "seed": 7, "agenda_rejections": 1}
+    panel = [{**OFFLINE, "count": 4}]
+    (folder / "config.yml").write_text(yaml.safe_dump({"agents": panel, "session": rules}))
+    assert say("run", THEME, "--yes", "--session", "s")[0] == 0
+    document = weasyprint.HTML(folder / "reports" / "session_s" / "report.html").render()
+    captions, last = [], []
+    for sheet in document.pages:
+        lines: dict[Any, list[str]] = {}
+        tags = []
+        for box in sheet._page_box.descendants():
+            if type(box).__name__ == "LineBox":
+                words = "".join(getattr(part, "text", "") for part in box.descendants())
+                lines.setdefault(box.element, []).append(words)
+                if box.element is not None:  # the page's number has none
+                    tags.append((box.element_tag, box.element.get("class")))
+        captions += [
+            found
+            for element, found in lines.items()
+            if element is not None and element.tag == "caption"
+        ]
+        last.append(tags[-1])
+    assert len(captions) > 5
+    assert [found for found in captions if len(found) > 1 and " " not in found[0].strip()] == []
+    assert [tag for tag in last if tag[0] in ("h2", "h3", "h4") or tag[1] == "kicker"] == []
