@@ -63,7 +63,6 @@ def a_quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         "FORCE_COLOR",
     ):
         monkeypatch.delenv(name, raising=False)
-    (tmp_path / "home").mkdir()
     monkeypatch.setenv("VIRTUAL_AGORA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0")
 

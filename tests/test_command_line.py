@@ -33,6 +33,7 @@ AGENT = {"provider": "openai", "model": "gpt-x"}
 def folder(tmp_path, monkeypatch):
     folder = tmp_path / "work"
     folder.mkdir()
+    (tmp_path / "home").mkdir()
     monkeypatch.chdir(folder)
     return folder
 

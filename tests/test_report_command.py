@@ -28,6 +28,7 @@ RULES = {"min_rounds": 1, "max_rounds": 1, "seed": 7}
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
     (tmp_path / "config.yml").write_text(yaml.safe_dump({"agents": [OFFLINE], "session": RULES}))
     return tmp_path
 
