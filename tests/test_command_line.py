@@ -33,6 +33,7 @@ AGENT = {"provider": "openai", "model": "gpt-x"}
 def folder(tmp_path, monkeypatch):
     folder = tmp_path / "work"
     folder.mkdir()
+    (tmp_path / "home").mkdir()
     monkeypatch.chdir(folder)
     return folder
 
@@ -144,13 +145,14 @@ def test_between_two_topics_every_link_in_the_reports_leads_somewhere(say, folde
 
 
 def test_sessions_and_show(say):
-    code, out, _ = say("sessions", "--data-dir", "nowhere")
+    os.mkdir("empty")
+    code, out, _ = say("sessions", "--data-dir", "empty")
     assert code == 0
     assert "no sessions" in out
-    code, _, err = say("show", "s", "--data-dir", "nowhere")
+    assert os.listdir("empty") == []
+    code, _, err = say("show", "s", "--data-dir", "empty")
     assert code == 2
     assert "no sessions" in err
-    assert not os.path.exists("nowhere")
     say("run", THEME, *TOPIC, "--yes", "--session", "done")
     say("run", THEME, *TOPIC, "--session", "open")
     _, out, _ = say("sessions")
@@ -165,6 +167,23 @@ def test_sessions_and_show(say):
     assert {"id", "speaker", "role", "topic", "round", "content"} <= set(data["messages"][0])
     _, out, _ = say("show", "done", "--steps")
     assert "discussion_round" in out
+
+
+def test_a_mistyped_folder_is_not_taken_for_lost_sessions(say, folder, monkeypatch):
+    (folder / "file").write_text("I am a file")
+    for named, wrong in (("nowhere", "does not exist"), ("file", "is a file")):
+        code, out, err = say("sessions", "--data-dir", named)
+        assert (code, out) == (2, "")
+        assert f"{named}, {wrong}." in err
+        assert "--data-dir" in err
+    monkeypatch.setenv("VIRTUAL_AGORA_HOME", "nowhere")
+    assert say("sessions")[0] == 2
+    assert not os.path.exists("nowhere")
+    # Without a name it is the user's own folder, which the first session makes.
+    monkeypatch.delenv("VIRTUAL_AGORA_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "own"))
+    code, out, _ = say("sessions")
+    assert (code, "no sessions" in out) == (0, True)
 
 
 def test_fork(say):
@@ -443,6 +462,21 @@ def test_a_full_disk_is_said_and_nothing_is_lost(say, small_disk, folder):
     for path in small_disk.iterdir():
         subprocess.run(["cp", "-r", str(path), str(folder / "roomy")], check=True)
     assert say("resume", "s", "--yes", "--data-dir", "roomy")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["init", "--template", "decision", ""], "the name is empty"),
+        (["fork", "s", "--at", "abc"], "a step is a whole number"),
+    ],
+)
+def test_a_word_that_says_nothing_is_refused_in_a_sentence(folder, capsys, words, says):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
 
 
 def test_bad_words_on_the_command_line(say):

@@ -7,8 +7,10 @@ import re
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import weasyprint
 import yaml
 from pydantic import TypeAdapter
 
@@ -26,6 +28,7 @@ RULES = {"min_rounds": 1, "max_rounds": 1, "seed": 7}
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
     (tmp_path / "config.yml").write_text(yaml.safe_dump({"agents": [OFFLINE], "session": RULES}))
     return tmp_path
 
@@ -70,7 +73,8 @@ def test_a_finished_session_is_written_again_as_it_was_and_on_paper(say, folder)
     code, out, _ = say("report", "s")
     assert (code, contents(own)) == (0, before)
     assert "reports/session_s/report.html" in out
-    assert say("report", "s", "--pdf", "--to", "paper")[0] == 0
+    code, out, _ = say("report", "s", "--pdf", "--to", "paper")
+    assert (code, "paper/report.pdf" in out.splitlines()[-1]) == (0, True)
     paper = contents(folder / "paper")
     printed = paper.pop("report.pdf")
     assert paper == before
@@ -123,3 +127,49 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(say, folder):
     (folder / "file").write_text("")
     code, _, err = say("report", "t", "--to", "file")
     assert (code, "there is a file where a folder" in err) == (4, True)
+    assert err.endswith("\nName another folder with --to.\n")
+    code, _, err = say("report", "t", "--to", "/proc/nope")
+    assert (code, err.endswith("\nName another folder with --to.\n")) == (4, True)
+
+
+def test_an_agenda_that_waits_for_the_user_is_not_put_down_to_the_user(say, folder):
+    assert say("run", THEME, "--session", "s")[0] == 3
+    assert say("report", "s", "--to", "so-far")[0] == 0
+    index = (folder / "so-far" / "index.md").read_text()
+    found = read((folder / "so-far" / "report.html").read_text())
+    proposed = valid(folder / "so-far" / "session.json")["agenda"]["proposed"]
+    assert proposed
+    for text in (index, found.get("agenda").text):
+        assert "taken off" not in text
+        assert text.count("proposed; waits for the user's word") == len(proposed)
+    for text in (index, found.text):
+        assert "nothing has been discussed so far" in text
+        assert "0 topics" not in text
+    assert "stands with the topic" not in found.text
+
+
+def test_on_paper_no_caption_breaks_after_its_first_word_and_no_heading_stands_alone(say, folder):
+    rules = {"min_rounds": 1, "max_rounds": 1, "seed": 7, "agenda_rejections": 1}
+    panel = [{**OFFLINE, "count": 4}]
+    (folder / "config.yml").write_text(yaml.safe_dump({"agents": panel, "session": rules}))
+    assert say("run", THEME, "--yes", "--session", "s")[0] == 0
+    document = weasyprint.HTML(folder / "reports" / "session_s" / "report.html").render()
+    captions, last = [], []
+    for sheet in document.pages:
+        lines: dict[Any, list[str]] = {}
+        tags = []
+        for box in sheet._page_box.descendants():
+            if type(box).__name__ == "LineBox":
+                words = "".join(getattr(part, "text", "") for part in box.descendants())
+                lines.setdefault(box.element, []).append(words)
+                if box.element is not None:  # the page's number has none
+                    tags.append((box.element_tag, box.element.get("class")))
+        captions += [
+            found
+            for element, found in lines.items()
+            if element is not None and element.tag == "caption"
+        ]
+        last.append(tags[-1])
+    assert len(captions) > 5
+    assert [found for found in captions if len(found) > 1 and " " not in found[0].strip()] == []
+    assert [tag for tag in last if tag[0] in ("h2", "h3", "h4") or tag[1] == "kicker"] == []

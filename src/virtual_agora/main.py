@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     fork = commands.add_parser("fork", help="begin a new session from a step of another")
     fork.add_argument("session", metavar="SESSION")
     fork.add_argument(
-        "--at", type=int, required=True, metavar="STEP", help="a number from show SESSION --steps"
+        "--at", type=_step, required=True, metavar="STEP", help="a number from show SESSION --steps"
     )
     fork.add_argument("--name", metavar="NAME", help="a name for the new session")
 
@@ -113,7 +113,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     init = commands.add_parser("init", help="write a configuration to begin with")
-    init.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="FOLDER")
+    init.add_argument("folder", nargs="?", type=_folder, default=Path(), metavar="FOLDER")
     init.add_argument(
         "--template",
         metavar="NAME",
@@ -191,6 +191,24 @@ def _number(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_AT_A_TIME:
         raise argparse.ArgumentTypeError(f"a whole number from 1 to {MOST_AT_A_TIME}")
     return int(text)
+
+
+def _step(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "a step is a whole number, one of those that show SESSION --steps lists"
+        ) from None
+
+
+def _folder(text: str) -> Path:
+    # An empty name would be the folder one is in, which nobody has named.
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            "the name is empty; leave it out for the folder you are in, or name another"
+        )
+    return Path(text)
 
 
 def _say(*lines: str) -> None:

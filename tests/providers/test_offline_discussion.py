@@ -297,3 +297,29 @@ def test_summaries_and_sections_cite_what_they_quote_by_the_ids_they_were_given(
         assert heading != "Objections" or "who drive them.” [m0010]" in section
     speech = say(prompt("statement", topic=TOPICS[0], rounds=rounds))
     assert cited(speech) == []
+
+
+def test_nobody_claims_a_move_that_its_stances_do_not_show() -> None:
+    """Whoever does not move says nothing of having moved, nor does what all of them share."""
+    moves = re.compile(r"\bmoved\b|come round|come some way|a smaller one|where they had entered")
+    unmoved = [angle for angle in angles().values() if angle.stand.moved[0] == 0]
+    assert unmoved
+    assert [
+        line for stock in (*unmoved, common()) for line in lines(stock) if moves.search(line)
+    ] == []
+
+
+def lines(stock: Any) -> list[str]:
+    """Every text within `stock`."""
+    if isinstance(stock, str):
+        return [stock]
+    if isinstance(stock, BaseModel):
+        return lines(dict(stock))
+    inside = (
+        stock.values()
+        if isinstance(stock, dict)
+        else stock
+        if isinstance(stock, list | tuple)
+        else ()
+    )
+    return [line for part in inside for line in lines(part)]

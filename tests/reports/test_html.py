@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -140,6 +140,16 @@ def test_the_rounds_of_elimination_are_drawn_with_who_goes_over_to_whom(
         "Ballots by round: round 1: A 1, B 2, C 1; round 2: A 2, B 2; round 3: A 4. A wins."
     )
     assert len(plots(found)["runoff"].all("path")) == 5
+
+
+def test_topics_that_nobody_ranks_first_are_named(state: VirtualAgoraState) -> None:
+    a, b, c = state["proposed_agenda"]
+    for cast_, rounds in (([[a, b, c], [a, c, b], [b, a, c]], 1), ([[a, b, c], [b, c, a]], 2)):
+        state["vote_history"] = votes(1, "agenda", "", 0, cast_)
+        text = page(state).get("elimination").parent.text  # type: ignore[union-attr]
+        assert "No first place from the start: C; out before round 1." in text
+        assert "before anything is eliminated" not in text
+        assert ("in the first round" in text) == (rounds == 1)
 
 
 def test_citations_lead_to_turns_and_what_nothing_supports_is_marked(
@@ -431,8 +441,22 @@ def test_a_session_that_has_hardly_begun_has_a_report(state: VirtualAgoraState) 
     begun: Any = {key: value for key, value in state.items() if key in kept}
     found = page(begun)
     assert "The session is still under way" in found.text
-    assert "0 topics in 0 rounds" in found.text
-    assert "There is no final report" in found.text
+    assert "There is no agenda yet, and nothing has been discussed." in found.text
+    assert "There is no final report so far." in found.text
+    assert "stands with the topic" not in found.text
+    assert "It took" not in found.get("decided").parent.text  # type: ignore[union-attr]
+    approved = page({**begun, "agenda": [FIRST]})
+    assert "The agenda is set; nothing has been discussed so far." in approved.text
+
+
+def test_halves_are_rounded_away_from_zero_on_both_sides(state: VirtualAgoraState) -> None:
+    state["positions"] = positions(FIRST)
+    measures = measured(state)
+    shifts = {"opinion_shift": -0.25, "control_shift": 0.75, "net_shift": -0.04}
+    measures["topics"][0].update(cast(Any, {**shifts, "toward_majority": 0.125}))
+    text = read(html_report(state, measures)).get("topic-1").text
+    for said in ("moved by −0.3.", "have moved by +0.8.", "leaves 0.0 to", "13% went toward"):
+        assert said in text, said
 
 
 def test_the_same_state_gives_the_same_bytes(state: VirtualAgoraState) -> None:

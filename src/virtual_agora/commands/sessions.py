@@ -30,6 +30,7 @@ from virtual_agora.errors import (
     Exit,
     SessionLockedError,
     SessionNotFoundError,
+    StorageError,
     UsageError,
 )
 from virtual_agora.events import Event
@@ -124,8 +125,15 @@ def report(chosen: Namespace) -> int:
     folder: Path = chosen.to or reports_folder(state)
     files = reports.final_report(state)
     printed = {"report.pdf": reports.pdf(files[reports.HTML])} if chosen.pdf else {}
-    reports.write({**files, **printed}, folder)
-    make_console().print(f"Wrote {relative(folder / reports.HTML)} and what belongs to it.")
+    try:
+        reports.write({**files, **printed}, folder)
+    except StorageError as error:
+        if chosen.to is None:
+            raise
+        # The session's own folder is none of the reader's concern here: any other will do.
+        raise StorageError(error.message, hint="Name another folder with --to.") from error
+    shown = " and ".join(relative(folder / name) for name in (reports.HTML, *printed))
+    make_console().print(f"Wrote {shown}, and what belongs to {'them' if printed else 'it'}.")
     return Exit.DONE
 
 

@@ -99,8 +99,19 @@ def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
 
 
 def existing(chosen: Namespace) -> Agora:
-    """The sessions that are there; looking at none makes no folder."""
+    """The sessions that are there; looking at none makes no folder.
+
+    Raises:
+        UsageError: a folder was named, and there is none: a mistyped path is not an empty one.
+        SessionNotFoundError: nothing has been held there yet.
+    """
     folder = data_dir(chosen)
+    if (chosen.data_dir or os.environ.get("VIRTUAL_AGORA_HOME")) and not folder.is_dir():
+        wrong = "is a file" if folder.exists() else "does not exist"
+        raise UsageError(
+            f"The folder of the sessions, {folder}, {wrong}.",
+            hint="Name the one in which they are kept with --data-dir or VIRTUAL_AGORA_HOME.",
+        )
     if not (folder / DATABASE).exists():
         raise SessionNotFoundError(
             f"There are no sessions yet in {folder}.",

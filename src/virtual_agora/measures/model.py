@@ -75,7 +75,7 @@ class Influence(TypedDict):
 
 
 class Sides(TypedDict):
-    """How many were for what the topic puts forward, against it, and undecided (stance 0 or none)."""
+    """How many were for what is proposed, against it, and undecided (stance 0 or none)."""
 
     support: int
     oppose: int

@@ -79,7 +79,7 @@ EXPLANATIONS: Mapping[str, Explanation] = {
         "Opinion shift",
         "points, −6 to 6",
         "How far the participants moved from before the discussion to after it, on average; moves to opposite sides cancel.",
-        "Above 0: toward what the topic puts forward. Below 0: away from it.",
+        "Above 0: toward what is proposed. Below 0: away from it.",
     ),
     "gross_shift": Explanation(
         "Movement",

@@ -11,6 +11,7 @@ from virtual_agora.state.schema import AgentRecord, Message, Notice, Report, Top
 __all__ = [
     "State",
     "amount",
+    "before_discussion",
     "between_topics",
     "conclusion",
     "decisions_between",
@@ -19,6 +20,7 @@ __all__ = [
     "names",
     "notices_on",
     "participants",
+    "pending",
     "poll_words",
     "report_on",
     "summary_of",
@@ -47,6 +49,31 @@ def topics(state: State) -> list[str]:
     closed: list[str] = list(state.get("completed_topics", []))
     current: str = state.get("current_topic", "")
     return closed if not current or current in closed else [*closed, current]
+
+
+def pending(state: State) -> str:
+    """What is to be said of a proposed topic while the user has not approved the agenda; empty once that is done."""
+    candidates = [candidate["title"] for candidate in state.get("candidates", [])]
+    if not candidates or not state.get("tally"):
+        return ""
+    # From a rejection to the next approval it is not known which of two agendas the ballots were about.
+    if state.get("decision") == "reject":
+        return "proposed; not approved so far"
+    proposed = sorted(candidates) == sorted(state.get("proposed_agenda", []))
+    return "proposed; waits for the user's word" if proposed else ""
+
+
+def before_discussion(state: State) -> str:
+    """How far a session has come that has taken up no topic, in a sentence; empty for any other."""
+    if topics(state):
+        return ""
+    if state.get("status") == "complete":
+        return "No topic was discussed."
+    if pending(state):
+        return "The user has not approved the agenda; nothing has been discussed so far."
+    if state.get("agenda"):
+        return "The agenda is set; nothing has been discussed so far."
+    return "There is no agenda yet, and nothing has been discussed."
 
 
 def participants(state: State) -> list[AgentRecord]:

@@ -11,10 +11,12 @@ from virtual_agora.citations import citable
 from virtual_agora.reports.facts import (
     State,
     amount,
+    before_discussion,
     conclusion,
     last_poll,
     notices_on,
     participants,
+    pending,
     poll_words,
     report_on,
     summary_of,
@@ -84,11 +86,14 @@ def _whole_theme(state: State) -> list[str]:
 
 def _opening(state: State, topics: Sequence[Entry]) -> str:
     rounds = sum(summary["rounds"] for summary in state.get("topic_summaries", []))
+    panel = amount(len(participants(state)), "participant")
+    began = f"{datetime.fromisoformat(state['start_time']):%Y-%m-%d %H:%M} UTC"
+    session = f"Session `{state['session_id']}`."
+    if so_far := before_discussion(state):
+        return f"The panel has {panel}. {so_far} Begun {began}. {session}"
     return (
-        f"{amount(len(participants(state)), 'participant')} deliberated on "
-        f"{amount(len(topics), 'topic')} in {amount(rounds, 'round')}, "
-        f"beginning {datetime.fromisoformat(state['start_time']):%Y-%m-%d %H:%M} UTC. "
-        f"Session `{state['session_id']}`."
+        f"{panel} deliberated on {amount(len(topics), 'topic')} in {amount(rounds, 'round')}, "
+        f"beginning {began}. {session}"
     )
 
 
@@ -116,7 +121,7 @@ def _final(finals: Sequence[Entry]) -> list[str]:
 
 
 def _topics(state: State, topics: Sequence[Entry]) -> list[str]:
-    parts = ["## What was concluded"]
+    parts = ["## What was concluded", "" if topics else "Nothing so far."]
     for number, entry in enumerate(topics, start=1):
         summary = summary_of(state, entry.title)
         how = conclusion(state, entry.title)
@@ -144,7 +149,9 @@ def _agenda(state: State) -> list[str]:
     parts = ["## The agenda"]
     tally = state.get("tally")
     if not tally:
-        return [*parts, "The user defined the topics."]
+        defined = state.get("user_defines_topics")
+        said = "The user defined the topics." if defined else "No agenda has been voted on."
+        return [*parts, said]
     scores = tally["scores"]
     proposed = state.get("proposed_agenda", [])
     rows = [
@@ -171,6 +178,8 @@ def _what_became_of(state: State, title: str) -> str:
     """Whether a topic was discussed, and who put it on the agenda or took it off, if not the ballot."""
     is_open = title in state.get("agenda", [])
     if title not in taken_up(state) and not is_open:
+        if title in state.get("proposed_agenda", []) and (waits := pending(state)):
+            return waits
         dropped = [n["text"] for n in state.get("notices", []) if n["kind"] == "dropped"]
         by = "the participants" if any(f"“{title}”" in text for text in dropped) else "the user"
         return f"taken off by {by}"

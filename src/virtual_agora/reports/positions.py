@@ -16,8 +16,8 @@ __all__ = ["TRANSCRIPT", "dissent", "positions", "speaker"]
 LONGEST_POSITION = 240
 TRANSCRIPT = "../transcript.md"
 SCALE = (
-    "Said in secret. A stance is from −3 (firmly against what the topic puts forward) to +3 (firmly for it), "
-    "“no stance” where it puts forward nothing to be for or against; the percentage is how sure the member was."
+    "Said in secret. A stance is from −3 (firmly against what is proposed) to +3 (firmly for it): by the "
+    "topic or, where that is an open question, by the theme; “no stance” where neither proposes anything; the percentage is how sure the member was."
 )
 
 

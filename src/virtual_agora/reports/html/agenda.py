@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from virtual_agora.measures.model import Measures
 from virtual_agora.measures.words import explain
-from virtual_agora.reports.facts import State, amount, last_poll, topics
+from virtual_agora.reports.facts import State, amount, last_poll, pending, topics
 from virtual_agora.reports.html.contest import Contest, contest
+from virtual_agora.reports.html.figures import figure, percentage
 from virtual_agora.reports.html.prose import plain
 from virtual_agora.reports.verdicts import rule_name
 
@@ -117,11 +117,12 @@ def _place(state: State, tally: Mapping[str, Any], key: str, title: str) -> Plac
     is_open = title in state.get("agenda", [])
     waiting = "left undiscussed" if state.get("status") == "complete" else "still to come"
     scores = tally["scores"]
+    gone = pending(state) or "taken off"
     return Place(
         key=key,
         title=plain(title, LONGEST_TITLE),
         score=f"{scores[title]:g}" if title in scores else "–",
-        became="discussed" if title in discussed else waiting if is_open else "taken off",
+        became="discussed" if title in discussed else waiting if is_open else gone,
         number=discussed.index(title) + 1 if title in discussed else 0,
     )
 
@@ -180,18 +181,13 @@ def _figures(measures: Measures) -> list[tuple[str, str]]:
         (what, said)
         for what, value, said in (
             (explain("winner_margin").meaning.rstrip("."), margin, _margin(margin or 0)),
-            ("How alike the ballots are (Kendall's τ, −1 to 1)", tau, _minus(f"{tau or 0:.2f}")),
-            ("Other voting rules that put the same topic first", share, f"{share or 0:.0%}"),
+            ("How alike the ballots are (Kendall's τ, −1 to 1)", tau, figure(tau or 0, 2)),
+            ("Other voting rules that put the same topic first", share, percentage(share or 0)),
         )
         if value is not None
     ]
 
 
 def _margin(margin: float) -> str:
-    said = f"{_minus(f'{margin:.0%}')} of the ballots"
+    said = f"{percentage(margin)} of the ballots"
     return f"{said}: more of them prefer another topic" if margin < 0 else said
-
-
-def _minus(number: str) -> str:
-    """A number as it is printed: with the sign for minus, and 0 without one."""
-    return number.replace("-", "−") if re.search("[1-9]", number) else number.lstrip("-")

@@ -67,7 +67,7 @@ def contest(state: State, ordered: Sequence[str], keys: Mapping[str, str]) -> Co
             title: [len(one[title]) if title in one else None for one in rounds]
             for title in lasting
         },
-        outcome=_outcome(rounds, keys, len(rankings)),
+        outcome=_outcome(rounds, keys, len(rankings)) + _never_first(ordered, rounds[0], keys),
         plot=_plot(rounds, keys),
     )
 
@@ -95,13 +95,23 @@ def _outcome(rounds: Sequence[Round], keys: Mapping[str, str], ballots: int) -> 
     winner, theirs = max(rounds[-1].items(), key=lambda item: len(item[1]))
     won = f"{keys[winner]} has {len(theirs)} of {amount(ballots, 'ballot')}, more than half"
     if len(rounds) == 1:
-        return f"{won}, before anything is eliminated."
+        return f"{won}, in the first round."
     said = f"{won}, in round {len(rounds)}."
     return (
         f"{said} The plot shows the last {MOST_ROUNDS} rounds."
         if len(rounds) > MOST_ROUNDS
         else said
     )
+
+
+def _never_first(ordered: Sequence[str], first: Round, keys: Mapping[str, str]) -> str:
+    """The topics that no ballot ranks first: nothing can go over from them, and no round has them."""
+    without = [keys[title] for title in ordered if title not in first]
+    if not without:
+        return ""
+    more = f" and {len(without) - MOST_TOPICS:,} more" if len(without) > MOST_TOPICS else ""
+    said = ", ".join(without[:MOST_TOPICS]) + more
+    return f" No first place from the start: {said}; out before round 1."
 
 
 def _plot(rounds: Sequence[Round], keys: Mapping[str, str]) -> Markup | None:

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from virtual_agora.reports.facts import State, last_poll, last_words, names, summary_of
+from virtual_agora.reports.html.figures import percentage
 from virtual_agora.reports.html.prose import Turns, citable, cite, inline, plain, prose
 from virtual_agora.reports.html.slope import signed, stance_words
 from virtual_agora.state.schema import Position
@@ -156,5 +157,5 @@ def _survival(found: Any, no: set[str], sides: dict[str, list[Position]]) -> str
         whose = f"those who ended {' or '.join(ended)}"
     return (
         f"Of {len(minority['turns'])} turns of {whose}, the reports cite "
-        f"{len(minority['cited'])} ({minority['survival']:.0%})."
+        f"{len(minority['cited'])} ({percentage(minority['survival'])})."
     )

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from virtual_agora.measures.model import Measures
 from virtual_agora.reports.facts import State, amount, topics
+from virtual_agora.reports.html.figures import figure
 from virtual_agora.reports.html.prose import plain
 from virtual_agora.reports.html.timeline import Stretch, duration, timeline
 from virtual_agora.reports.words import money
@@ -75,7 +76,7 @@ def expense_of(state: State, measures: Measures) -> Expense:
         tokens=tokens,
         per_turn=""
         if per_turn is None
-        else f"{per_turn:,.0f} tokens for each turn that a report cites.",
+        else f"{figure(per_turn, 0)} tokens for each turn that a report cites.",
         lasted=duration(whole) if whole > 0 else "",
         times=[_time(s) for s in stretches.values()],
         plot=timeline(

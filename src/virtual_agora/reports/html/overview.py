@@ -12,6 +12,7 @@ from virtual_agora.measures.model import Measures
 from virtual_agora.reports.facts import (
     State,
     amount,
+    before_discussion,
     last_poll,
     participants,
     poll_words,
@@ -77,10 +78,14 @@ def _decided(state: State) -> str:
     closed = topics(state)
     rounds = sum(summary["rounds"] for summary in state.get("topic_summaries", []))
     said = amount(len(participants(state)), "participant")
-    if tally := state.get("tally"):
-        said += f" chose the agenda by secret ballot (by the rule “{rule_name(tally['rule'])}”) and"
-    said += f" deliberated on {amount(len(closed), 'topic')} in {amount(rounds, 'round')}"
-    sentences = [f"{said}.", _closed(state, closed), rules_said(state)]
+    tally, so_far = state.get("tally"), before_discussion(state)
+    ballot = f"by secret ballot (by the rule “{rule_name(tally['rule'])}”)" if tally else ""
+    if so_far:
+        said = f"{said} voted on the agenda {ballot}" if ballot else f"The panel has {said}"
+    else:
+        said += f" chose the agenda {ballot} and" if ballot else ""
+        said += f" deliberated on {amount(len(closed), 'topic')} in {amount(rounds, 'round')}"
+    sentences = [f"{said}.", so_far, _closed(state, closed), rules_said(state)]
     if poll := last_poll(state, "end_session"):
         sentences.append(f"The last poll on ending the session: {poll_words(poll)}.")
     if left := state.get("agenda", []):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from virtual_agora.measures.model import Measures
 from virtual_agora.reports.facts import State, names
+from virtual_agora.reports.html.figures import figure
 from virtual_agora.reports.html.prose import plain
 
 __all__ = ["Member", "Panel", "Voice", "panel_of"]
@@ -76,5 +77,5 @@ def panel_of(state: State, measures: Measures) -> Panel:
         voices=voices,
         balance=""
         if balance is None
-        else f"Balance {balance:.2f}, where 1 is an equal share for all and 0 one voice alone.",
+        else f"Balance {figure(balance, 2)}, where 1 is an equal share for all and 0 one voice alone.",
     )

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from virtual_agora.measures.model import TopicMeasures
 from virtual_agora.reports.facts import State, participants
+from virtual_agora.reports.html.figures import figure, percentage
 from virtual_agora.reports.html.prose import Turns, citable, cite, inline, plain
 from virtual_agora.reports.html.slope import Course, shows_alone, signed, slope, stance_words
 from virtual_agora.state.schema import Position
@@ -118,16 +119,18 @@ def _said(
     said: list[str | Markup] = []
     gross, balance = found.get("gross_shift"), found.get("opinion_shift")
     if gross is not None:
-        said.append(f"A stance moved by {gross:.1f} points of the scale on average, wherever to.")
+        said.append(
+            f"A stance moved by {figure(gross, 1)} points of the scale on average, wherever to."
+        )
     if balance is not None:
-        said.append(f"On balance the participants moved by {_points(balance)}.")
+        said.append(f"On balance the participants moved by {figure(balance, 1, plus=True)}.")
     if (alone := found.get("control_shift")) is not None:
-        said.append(f"Thinking alone they would have moved by {_points(alone)}.")
+        said.append(f"Thinking alone they would have moved by {figure(alone, 1, plus=True)}.")
     if (net := found.get("net_shift")) is not None:
-        said.append(f"That leaves {_points(net)} to the discussion.")
+        said.append(f"That leaves {figure(net, 1, plus=True)} to the discussion.")
     if (toward := found.get("toward_majority")) is not None:
         said.append(
-            f"Of those who moved, {toward:.0%} went toward the mean of the others' opening stances."
+            f"Of those who moved, {percentage(toward)} went toward the mean of the others' opening stances."
         )
     alone = [position for position in taken if position["moment"] == "single_model"]
     return said + [
@@ -138,9 +141,3 @@ def _said(
         )
         for position in alone
     ]
-
-
-def _points(shift: float) -> str:
-    """A mean shift: `+0.8`, `−0.2`, `0.0`."""
-    said = f"{shift:+.1f}"
-    return said[1:] if said in ("+0.0", "-0.0") else said.replace("-", "−")

@@ -68,7 +68,7 @@ def shows_alone(courses: Sequence[Course]) -> bool:
 def slope(name: str, title: str, columns: Sequence[str], courses: Sequence[Course]) -> Markup:
     """A line for each participant over the columns; nobody's dot or name lies on another's.
 
-    Blue moved toward what the topic puts forward, orange away from it, grey stayed. Hollow dots, where
+    Blue moved toward what is proposed, orange away from it, grey stayed. Hollow dots, where
     the participants are few: alone.
     """
     bands = _bands(courses)

@@ -18,6 +18,7 @@ from virtual_agora.reports.facts import (
 )
 from virtual_agora.reports.facts import topics as taken_up
 from virtual_agora.reports.html.dissent import Dissent, dissent_on
+from virtual_agora.reports.html.figures import percentage
 from virtual_agora.reports.html.knowing import Remark, remarks
 from virtual_agora.reports.html.positions import Positions, positions_on
 from virtual_agora.reports.html.prose import Turns, citable, cite, plain, prose
@@ -157,7 +158,7 @@ def _agreement(found: Any, number: int) -> Agreement | None:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
+    return "–" if value is None else percentage(value)
 
 
 def _influence(state: State, found: Any, turns: Turns) -> Influence | None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from virtual_agora.reports.html.figures import percentage
 from virtual_agora.reports.html.svg import circle, drawing, label, line
 
 __all__ = ["Series", "trend"]
@@ -38,7 +39,7 @@ def trend(name: str, title: str, rounds: Sequence[int], series: Sequence[Series]
     parts = []
     for share in (0.0, 0.5, 1.0):
         parts.append(line(LEFT, _y(share), RIGHT, _y(share), "rule"))
-        parts.append(label(0, _y(share), f"{share:.0%}", colour="soft"))
+        parts.append(label(0, _y(share), percentage(share), colour="soft"))
     every = -(-len(rounds) // 8)
     parts += [
         label(
@@ -60,7 +61,7 @@ def trend(name: str, title: str, rounds: Sequence[int], series: Sequence[Series]
             ends.append((points[-1][1], one.name, colour))
     parts += _names(sorted(ends))
     said = "; ".join(
-        f"{one.name}: {', '.join('–' if v is None else f'{v:.0%}' for v in one.values)}"
+        f"{one.name}: {', '.join('–' if v is None else percentage(v) for v in one.values)}"
         for one in series
     )
     height = TOP + HEIGHT + FOOT
