@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTHONS := python3.11 python3.12 python3.13 python3.14 python3 python
+# Half as many again as there are cores, because many tests wait for processes of their own.
+WORKERS = $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 ))
 BROWSERS := chromium chromium-browser google-chrome
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
@@ -24,12 +26,12 @@ demo: $(VENV)/.run ## Hold a whole deliberation, scripted and offline; its repor
 		--provider offline --yes --reports-dir reports
 
 test: check browser ## Check format, style, types and layering, and run all tests
-	$(BIN)/pytest -n auto $(COVERED)
-	cd parity && ../$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(WORKERS) $(COVERED)
+	cd parity && ../$(BIN)/pytest -n $(WORKERS)
 
 # Watching every line takes half as long again as the tests alone.
 coverage: $(VENV)/.dev browser ## Run the application's tests, and say which of its lines they never reach
-	$(BIN)/pytest -n auto --cov
+	$(BIN)/pytest -n $(WORKERS) --cov
 
 # The tests look at the HTML report in a real browser, and print it, for which WeasyPrint needs the library Pango.
 browser: $(VENV)/.dev
