@@ -105,13 +105,8 @@ def test_a_dropped_edge_is_found(histories: Any) -> None:
     both = ("final_considerations", "closing_positions")
 
     def dropped(graph: Any) -> None:
-        graph.waiting_edges -= {(both, "topic_summary_generation")}
+        graph.edges -= {(one, "topic_summary_generation") for one in both}
 
     assert found(histories[0], dropped) == {
-        *(("P704", one, "to topic_summary_generation") for one in both),
-        (
-            "P704",
-            "topic_summary_generation",
-            "the checkpoint leads to topic_summary_generation, which does not start",
-        ),
+        ("P704", one, "to topic_summary_generation") for one in both
     }
