@@ -17,6 +17,7 @@ from virtual_agora.config.models import Config
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.hitl import Answerer, default_answer
+from virtual_agora.main import main
 from virtual_agora.state.validator import validate_state_consistency
 
 # How long an example takes says more about the machine than about the code.
@@ -70,6 +71,19 @@ def a_quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 @pytest.fixture
 def clock() -> TestClock:
     return TestClock()
+
+
+@pytest.fixture
+def say(capsys):
+    """Carry out a command line: its exit code, standard output and standard error."""
+
+    def carry_out(*words):
+        code = main([*words])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    return carry_out
 
 
 def offline_config(**session: Any) -> Config:

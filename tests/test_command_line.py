@@ -38,19 +38,6 @@ def folder(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def say(capsys):
-    """Carry out a command line: its exit code, standard output and standard error."""
-
-    def carry_out(*words):
-        code = main([*words])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return carry_out
-
-
 def config(folder, **content):
     content = {"agents": [{**AGENT, "count": 2}], **content}
     (folder / "config.yml").write_text(yaml.safe_dump(content))

@@ -18,7 +18,6 @@ from tests.conftest import THEME, offline_config
 from tests.reports.test_html import check
 from tests.support.page import read
 from virtual_agora.execution.session import Agora
-from virtual_agora.main import main
 from virtual_agora.reports.session_file import SCHEMA_ID, SessionFile
 
 OFFLINE = {"provider": "offline", "model": "scripted", "count": 2}
@@ -31,19 +30,6 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "home").mkdir()
     (tmp_path / "config.yml").write_text(yaml.safe_dump({"agents": [OFFLINE], "session": RULES}))
     return tmp_path
-
-
-@pytest.fixture
-def say(capsys):
-    """Carry out a command line: its exit code, standard output and standard error."""
-
-    def carry_out(*words):
-        code = main([*words])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return carry_out
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -76,13 +77,19 @@ def claims(text: str, known: Collection[str]) -> Iterator[Claim]:
 
     Headings, also those of tables, code and a line that only introduces a list or a table are none.
     """
-    for token in claim_tokens(PARSER.parse(text)):
-        ids = cited(token.content)
+    for claim in _claimed(text):
+        ids = cited(claim)
         yield Claim(
-            token.content,
+            claim,
             turns=tuple(id_ for id_ in ids if id_ in known),
             unknown=tuple(id_ for id_ in ids if id_ not in known),
         )
+
+
+# The overview, the page and the measures ask of the same texts, again after every topic.
+@lru_cache(maxsize=1024)
+def _claimed(text: str) -> tuple[str, ...]:
+    return tuple(token.content for token in claim_tokens(PARSER.parse(text)))
 
 
 def claim_tokens(tokens: Sequence[Token]) -> Iterator[Token]:

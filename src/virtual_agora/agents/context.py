@@ -20,6 +20,7 @@ __all__ = [
     "options",
     "own_position",
     "shared_context",
+    "stance",
     "statements",
     "undiscussed",
 ]
@@ -112,14 +113,18 @@ def live_round(messages: Sequence[Message], number: int, *, attributed: bool = F
     return _group("live_round", statements(messages, attributed=attributed), round=number)
 
 
+def stance(position: Position) -> str:
+    """`+2`, `+0`, `-3`, or `none`: as agents are told it."""
+    return "none" if position["stance"] is None else f"{position['stance']:+d}"
+
+
 def own_position(position: Position) -> str:
     """A participant's own position, for itself alone."""
-    stance = "none" if position["stance"] is None else f"{position['stance']:+d}"
     reasons = [f"- {reason}" for reason in position["reasons"]]
     return fence(
         "your_position",
         "\n".join([position["position"], *reasons]),
-        stance=stance,
+        stance=stance(position),
         confidence=position["confidence"],
     )
 

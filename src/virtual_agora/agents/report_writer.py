@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from virtual_agora.agents.answers import Outline, Section
-from virtual_agora.agents.context import fence, join, live_round, statements
+from virtual_agora.agents.context import fence, join, live_round, stance, statements
 from virtual_agora.agents.member import Member, Request
 from virtual_agora.citations import citable, cited
 from virtual_agora.state.schema import Message
@@ -92,8 +92,7 @@ def _vote(state: State, topic: str) -> str:
 def _positions(state: State, topic: str) -> str:
     """Where the participants stood in the end, unattributed and in no order that tells who is who."""
     lines = [
-        f"- stance {'none' if p['stance'] is None else format(p['stance'], '+d')}, "
-        f"{p['confidence']} % sure: {p['position']}"
+        f"- stance {stance(p)}, {p['confidence']} % sure: {p['position']}"
         for p in state.get("positions", [])
         if p["moment"] == "after" and p["topic"] == topic
     ]

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from virtual_agora.reports import words
 from virtual_agora.reports.html.svg import circle, drawing, label, line
 
 __all__ = ["Course", "shows_alone", "signed", "slope", "stance_words"]
@@ -49,7 +50,7 @@ class Course:
 
 def signed(stance: int | None) -> str:
     """`+2`, `0`, `−3`; a dash where there is none."""
-    return "–" if stance is None else f"{stance:+d}".replace("-", "−") if stance else "0"
+    return "–" if stance is None else words.stance_words(stance)
 
 
 def stance_words(stance: int | None) -> str:
