@@ -112,6 +112,7 @@ def _explore(parity: Parity, input: Any, examples: int, seed: int | None, asynch
     )
     try:
         package.seed(seed)(settings(test))()
+    # Hypothesis raises once more what the worst finding, shrunk, tells better.
     except Exception:
         if not worst:
             raise
