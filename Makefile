@@ -16,7 +16,7 @@ COVERED := --parity-report=.parity/coverage.html --parity-fail-under-edges=100 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage check browser format docs figures lock clean
+.PHONY: help demo test coverage check browser format docs figures reliability lock clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ docs: $(VENV)/.dev ## Make the generated pages and the picture again
 
 figures: $(VENV)/.dev ## Measure what the application is held to
 	$(BIN)/python -m benchmarks.figures
+
+reliability: $(VENV)/.dev ## Prove what is promised: kill, fail, lengthen and multiply sessions (takes long)
+	$(BIN)/python -m reliability
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew, within what pyproject.toml allows
 	$(PIP) install 'pip-tools==7.6.*'

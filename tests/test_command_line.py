@@ -21,8 +21,9 @@ from filelock import FileLock
 from tests.conftest import THEME
 from tests.support.wire import Wire
 from virtual_agora.main import main
-from virtual_agora.state.checkpoints import open_saver, thread
 from virtual_agora.state.schema import SCHEMA_VERSION
+from virtual_agora.state.sqlite import open_saver
+from virtual_agora.state.stores import thread
 
 COMMAND = [sys.executable, "-m", "virtual_agora.main"]
 TOPIC = ("--topic", "What does it cost?")

@@ -18,7 +18,7 @@ from tests.support.wire import Wire
 from virtual_agora.config.defaults import offline_panel
 from virtual_agora.config.models import Config
 from virtual_agora.doctor import Check, checks
-from virtual_agora.state.checkpoints import DATABASE, open_saver
+from virtual_agora.state.sqlite import DATABASE, open_saver
 
 __all__ = ["nobodys_folder", "tiny_disk"]
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from postgres import server
+from langgraph_parity.postgres import server
 
 pytest_plugins = ["pytester"]
 

@@ -22,7 +22,7 @@ from langgraph_parity.cases import Case
 from langgraph_parity.faults import fault_steps
 from langgraph_parity.history import read
 from langgraph_parity.performing import aperform, perform
-from postgres import program
+from langgraph_parity.postgres import program
 from toy import Plan, target
 
 TOPIC = {"topic": " bread "}

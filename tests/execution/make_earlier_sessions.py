@@ -22,7 +22,7 @@ from virtual_agora.config.models import Config
 from virtual_agora.events import CallFinished, StepFinished
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
-from virtual_agora.state.checkpoints import DATABASE
+from virtual_agora.state.sqlite import DATABASE
 
 RULES = {"seed": 7, "min_rounds": 1, "max_rounds": 2, "checkpoint_interval": 9}
 

@@ -11,7 +11,7 @@ from tests.conftest import TestClock
 from virtual_agora.events import CallStarted
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
-from virtual_agora.state.checkpoints import DATABASE
+from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.validator import validate_state_consistency
 
 SAVED = Path(__file__).with_name("earlier_sessions.sqlite3.gz")

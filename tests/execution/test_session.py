@@ -35,8 +35,9 @@ from virtual_agora.events import (
 from virtual_agora.execution.session import Agora
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.hitl import default_answer
-from virtual_agora.state.checkpoints import DATABASE, thread
 from virtual_agora.state.schema import SCHEMA_VERSION
+from virtual_agora.state.sqlite import DATABASE
+from virtual_agora.state.stores import thread
 
 TOPICS = ("What does it cost?",)
 

@@ -6,10 +6,10 @@ import time
 
 from tests.conftest import THEME, checked_updates, where
 
-from virtual_agora.state.checkpoints import DATABASE, SessionSaver, open_saver
+from virtual_agora.state.sqlite import DATABASE, SqliteStore, open_saver
 
 
-class SlowDisk(SessionSaver):
+class SlowDisk(SqliteStore):
     """Whoever goes on without waiting for this disk is ahead of it."""
 
     def put(self, *args, **kwargs):

@@ -21,7 +21,7 @@ from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.flow.error_recovery import TABLE, Action
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import default_answer
-from virtual_agora.state.checkpoints import DATABASE, open_saver
+from virtual_agora.state.sqlite import DATABASE, open_saver
 from virtual_agora.state.validator import validate_state_consistency
 
 TOPICS = ("What does it cost?",)

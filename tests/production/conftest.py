@@ -9,7 +9,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from tests.conftest import TestClock
 from tests.support.wire import Wire
 
-from virtual_agora.state.checkpoints import open_saver
+from virtual_agora.state.sqlite import open_saver
 from virtual_agora.testing import make_target
 
 

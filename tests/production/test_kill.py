@@ -19,7 +19,7 @@ import yaml
 from tests.production.panels import without_times
 from tests.support.wire import Wire
 
-from virtual_agora.state.checkpoints import DATABASE
+from virtual_agora.state.sqlite import DATABASE
 
 THEME = "Should we bake our own bread?"
 SEED = 3

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 
-from virtual_agora.state.checkpoints import open_saver, thread
+from virtual_agora.state.sqlite import open_saver
+from virtual_agora.state.stores import thread
 
 FULL = 2
 """SQLite's own number for `synchronous=FULL`."""

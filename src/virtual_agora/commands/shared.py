@@ -22,7 +22,7 @@ from virtual_agora.execution.session import Agora
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
-from virtual_agora.state.checkpoints import DATABASE
+from virtual_agora.state.sqlite import DATABASE
 
 __all__ = [
     "check_ready",

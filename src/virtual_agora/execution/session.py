@@ -30,17 +30,11 @@ from virtual_agora.flow.files import reports_folder
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import Answerer, Question
-from virtual_agora.state.checkpoints import (
-    copy_history,
-    latest,
-    open_saver,
-    session_ids,
-    storage_errors,
-    thread,
-    unanswered,
-)
+from virtual_agora.state.checkpoints import latest, unanswered
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
+from virtual_agora.state.sqlite import open_saver
+from virtual_agora.state.stores import storage_errors, thread
 
 __all__ = ["Agora", "Leg", "SessionInfo", "Step", "check_session_name"]
 
@@ -175,7 +169,7 @@ class Agora:
     def list_sessions(self) -> list[SessionInfo]:
         """Every session, the latest first."""
         with storage_errors(self.data_dir):
-            return [self._listed(name) for name in session_ids(self._saver)]
+            return [self._listed(name) for name in self._saver.session_ids()]
 
     def _listed(self, session_id: str) -> SessionInfo:
         try:
@@ -210,11 +204,11 @@ class Agora:
         with storage_errors(self.data_dir):
             target = new_id or self._free_name(f"{session_id}-fork")
             with self._new(target):
-                copy_history(self._saver, session_id, steps[at].checkpoint_id, target)
+                self._saver.copy_history(session_id, steps[at].checkpoint_id, target)
         return target
 
     def _free_name(self, base: str) -> str:
-        taken = set(session_ids(self._saver))
+        taken = set(self._saver.session_ids())
         candidates = (f"{base[:58]}-{number}" for number in range(1, len(taken) + 2))
         return next(name for name in candidates if name not in taken)
 

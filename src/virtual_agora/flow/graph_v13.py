@@ -33,9 +33,10 @@ from virtual_agora.flow.nodes_v13.opening import OpeningNodes
 from virtual_agora.flow.nodes_v13.reporting import ReportNodes
 from virtual_agora.hitl import check_answer, check_theme
 from virtual_agora.prompts import Prompts
-from virtual_agora.state.checkpoints import SessionSaver, unanswered
+from virtual_agora.state.checkpoints import unanswered
 from virtual_agora.state.manager import StateManager
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
+from virtual_agora.state.stores import SessionSaver
 
 __all__ = ["NODES", "V13Nodes", "VirtualAgoraV13Flow", "build_graph"]
 
