@@ -4,13 +4,14 @@
     ├── UsageError                    the call, the configuration or the environment is wrong
     │   ├── ConfigurationError        a configuration file, or a value in it
     │   ├── MissingKeyError           no API key for a provider in use
-    │   ├── MissingExtraError         a provider's integration is not installed
+    │   ├── MissingExtraError         what a provider or the database needs is not installed
     │   ├── SessionNotFoundError      no session of that name
     │   └── SessionLockedError        another process is running the session
     ├── InvalidAnswerError            an answer that does not fit its question
     ├── StaleAnswerError              an answer to a question that is no longer asked
     ├── StorageError                  the disk or the database refuses
-    │   └── NewerSessionError         the session was saved by a later release
+    │   ├── NewerSessionError         the session was saved by a later release
+    │   └── SessionTakenOverError     another process goes on with the session
     ├── StateError                    a session's state contradicts itself
     ├── NodeExecutionError            a step of the protocol failed; carries the step and the cause
     └── ProviderError                 a model could not be asked
@@ -42,6 +43,7 @@ __all__ = [
     "ProviderError",
     "SessionLockedError",
     "SessionNotFoundError",
+    "SessionTakenOverError",
     "StaleAnswerError",
     "StateError",
     "StorageError",
@@ -98,7 +100,7 @@ class MissingKeyError(UsageError):
 
 
 class MissingExtraError(UsageError):
-    """A provider's integration package is not installed."""
+    """A package that a provider, or the database, needs is not installed."""
 
 
 class SessionNotFoundError(UsageError):
@@ -127,6 +129,10 @@ class StorageError(VirtualAgoraError):
 
 class NewerSessionError(StorageError):
     """The session was saved by a later release of Virtual Agora."""
+
+
+class SessionTakenOverError(StorageError):
+    """Another process goes on with the session, because this one gave no sign of life."""
 
 
 class StateError(VirtualAgoraError):

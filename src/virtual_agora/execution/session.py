@@ -1,4 +1,4 @@
-"""The sessions of one data folder: begun, run a leg at a time, listed, shown and forked."""
+"""The sessions of one data folder or database: begun, run a leg at a time, listed, shown and forked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from traceback import format_exception
 from typing import Any, Literal, Self
 
-from filelock import FileLock, Timeout
 from langgraph.runtime import RunControl
 
 from virtual_agora.clock import Clock
@@ -30,10 +29,12 @@ from virtual_agora.flow.files import reports_folder
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import Answerer, Question
+from virtual_agora.providers.vendors import remember
 from virtual_agora.state.checkpoints import latest, unanswered
+from virtual_agora.state.databases import VARIABLE, Database, open_store
 from virtual_agora.state.demo import demo_stamp
+from virtual_agora.state.leases import TERM
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
-from virtual_agora.state.sqlite import open_saver
 from virtual_agora.state.stores import storage_errors, thread
 
 __all__ = ["Agora", "Leg", "SessionInfo", "Step", "check_session_name"]
@@ -65,15 +66,36 @@ def check_session_name(name: str) -> str:
 
 
 class Agora:
-    """The sessions kept in `data_dir`. Use it as a context manager: it holds the database open."""
+    """The sessions of a database. Use it as a context manager: it holds the database open.
 
-    def __init__(self, data_dir: Path, *, clock: Clock | None = None) -> None:
+    They are in `database`, the address of one of PostgreSQL, or without it in SQLite in `data_dir`, where the logs are in
+    any case. A session is run by one process at a time; one that has given no sign of life for `term` seconds loses its
+    sessions to whoever wants to go on with them, one that is dead loses them at once.
+
+    Raises:
+        UsageError: `database` is no address of such a database.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        database: str | None = None,
+        *,
+        clock: Clock | None = None,
+        term: float = TERM,
+    ) -> None:
         self.data_dir = data_dir
+        self._database = Database(database) if database else None
+        for secret in self._database.secrets if self._database else ():
+            remember(secret, VARIABLE)
         self._clock = clock or Clock()
+        self._term = term
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._saver = self._open.enter_context(open_saver(self.data_dir))
+        self._saver = self._open.enter_context(
+            open_store(self.data_dir, self._database, term=self._term)
+        )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -104,7 +126,7 @@ class Agora:
         )
         # A name made up here is like no other.
         name = nullcontext() if session_id is None else self._new(session_id)
-        with storage_errors(self.data_dir), name:
+        with storage_errors(self._saver.place), name:
             return flow.create_session(
                 theme, topics=topics, documents=documents, session_id=session_id
             )
@@ -131,7 +153,7 @@ class Agora:
         """
         control = control or RunControl()
         company = _Company(listener, answer, control)
-        with company, self._lock(session_id), storage_errors(self.data_dir):
+        with company, self._lock(session_id), storage_errors(self._saver.place):
             flow = self._flow(session_id, control)
             with SessionLog(self.data_dir / "logs", session_id, self._clock) as log:
                 flow.listener = _both(log, company.tell)
@@ -144,31 +166,31 @@ class Agora:
 
     def snapshot(self, session_id: str) -> VirtualAgoraState:
         """The whole session as it was last saved."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             flow = self._flow(session_id)
             flow.state_manager.load(thread(session_id))
             return flow.state_manager.get_snapshot()
 
     def question(self, session_id: str) -> Question | None:
         """The question the session waits with, if it does."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             waiting = unanswered(latest(self._saver, session_id))
             return waiting[0].value if waiting else None
 
     def failure(self, session_id: str) -> str | None:
         """What broke the session's latest step off; None if nothing did."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             flow = self._flow(session_id)
             return flow.error_recovery_manager.last_error(thread(session_id))
 
     def info(self, session_id: str) -> SessionInfo:
         """Where the session stands."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             return standing(session_id, latest(self._saver, session_id))
 
     def list_sessions(self) -> list[SessionInfo]:
         """Every session, the latest first."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             return [self._listed(name) for name in self._saver.session_ids()]
 
     def _listed(self, session_id: str) -> SessionInfo:
@@ -183,7 +205,7 @@ class Agora:
 
     def steps(self, session_id: str) -> list[Step]:
         """The points from which the session can be forked, in order."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             latest(self._saver, session_id)
             history = list(self._saver.list(thread(session_id)))
         steps = [next_step(number, found) for number, found in enumerate(reversed(history))]
@@ -201,7 +223,7 @@ class Agora:
                 f"Session “{session_id}” has no step {at}.",
                 hint=f"Its steps: virtual-agora show {session_id} --steps",
             )
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             target = new_id or self._free_name(f"{session_id}-fork")
             with self._new(target):
                 self._saver.copy_history(session_id, steps[at].checkpoint_id, target)
@@ -242,22 +264,12 @@ class Agora:
 
     @contextmanager
     def _lock(self, session_id: str) -> Iterator[None]:
+        """Be the one that runs a session."""
         check_session_name(session_id)
-        folder = self.data_dir / "locks"
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(folder / f"{session_id}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise SessionLockedError(
-                f"Session “{session_id}” is being run by another process.",
-                hint="Wait for it to end, or stop it there first.",
-            ) from None
-        try:
+        with ExitStack() as held:
+            with storage_errors(self._saver.place):
+                held.enter_context(self._saver.leases.hold(session_id))
             yield
-        finally:
-            lock.release()
 
 
 def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) -> Leg:

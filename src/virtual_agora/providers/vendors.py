@@ -27,6 +27,7 @@ __all__ = [
     "missing_key",
     "one_model",
     "redact",
+    "remember",
     "require_key",
 ]
 
@@ -273,6 +274,12 @@ def redact(text: str) -> str:
     for key in sorted(_seen, key=len, reverse=True):
         text = text.replace(key, f"[{_seen[key]}]")
     return text
+
+
+def remember(secret: str, name: str) -> None:
+    """Let `redact` write `name` for a secret that is no vendor's key."""
+    if len(secret) >= SHORTEST_SECRET:
+        _seen[secret] = name
 
 
 def key_of(vendor: Vendor) -> str:
