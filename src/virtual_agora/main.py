@@ -81,6 +81,12 @@ def parser() -> argparse.ArgumentParser:
     fork.add_argument(
         "--at", type=_step, required=True, metavar="STEP", help="a number from show SESSION --steps"
     )
+    fork.add_argument(
+        "--config", type=Path, metavar="FILE", help="go on under this configuration (the session's)"
+    )
+    fork.add_argument(
+        "--provider", metavar="NAME", help="put the whole panel on one provider from there on"
+    )
     fork.add_argument("--name", metavar="NAME", help="a name for the new session")
 
     study = commands.add_parser("study", help="hold every session of a design, and compare them")

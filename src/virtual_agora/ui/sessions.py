@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from virtual_agora.execution.standing import SessionInfo, Step
+from virtual_agora.reports.facts import absent
+from virtual_agora.reports.forks import fork_words, paid_before
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Heading, Palette, Prose, note
@@ -89,11 +91,13 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
     if stamp := demo_stamp(state):
         yield note(stamp, "bold yellow")
     yield Prose(_status(info), style=_STATUS.get(info.status, ""))
+    for words in fork_words(state):
+        yield Prose(one_line(words))
     if info.status != "complete":
         yield note(place(progress), "")
     yield from _part(
         "The assembly",
-        [draw.panel(state.get("agents", ()), palette)] if state.get("agents") else [],
+        [draw.panel(state["agents"], palette, absent(state))] if state.get("agents") else [],
     )
     yield from _part("The agenda", list(_agenda(state, info.round)))
     yield from so_far(state, palette, RECALLED)
@@ -104,7 +108,13 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
     yield from _part("Notices", notices)
     yield from _part(
         "Models",
-        [_usage(state["usage"]), note(totals(progress), "")] if state.get("usage") else [],
+        [
+            _usage(state["usage"]),
+            note(totals(progress), ""),
+            *([note(one_line(paid))] if (paid := paid_before(state)) else []),
+        ]
+        if state.get("usage")
+        else [],
     )
     yield Text()
     if state.get("reports"):
