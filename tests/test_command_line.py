@@ -356,17 +356,33 @@ def test_a_session_that_another_process_runs(say, folder):
     assert say("resume", "s", "--yes", "--data-dir", "data")[0] == 0
 
 
-def test_a_session_of_a_later_release(say, folder):
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ({"schema_version": SCHEMA_VERSION + 1}, f"format {SCHEMA_VERSION + 1}"),
+        ({"protocol_version": "1.10"}, "protocol 1.10, this one speaks 1.3"),
+    ],
+)
+def test_a_session_of_a_later_release(say, folder, version, said):
     say("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
     with open_saver(folder / "data") as saver:
         saved = saver.get_tuple(thread("s"))
-        saved.checkpoint["channel_values"]["schema_version"] = SCHEMA_VERSION + 1
+        saved.checkpoint["channel_values"].update(version)
         versions = saved.checkpoint["channel_versions"]
         saver.put(saved.parent_config, saved.checkpoint, saved.metadata, versions)
-    for command in (["resume", "s", "--yes"], ["show", "s"]):
+    for command in (
+        ["resume", "s", "--yes"],
+        ["show", "s"],
+        ["show", "s", "--json"],
+        ["show", "s", "--steps"],
+        ["report", "s"],
+        ["fork", "s", "--at", "1"],
+    ):
         code, _, err = say(*command, "--data-dir", "data")
         assert code == 4
-        assert "later release" in err
+        assert f"Session “s” was saved by a later release ({said}" in err
+    code, out, _ = say("sessions", "--data-dir", "data")
+    assert (code, "saved by a later release" in out) == (0, True)
 
 
 def test_folders_that_cannot_be_used(say, folder):
