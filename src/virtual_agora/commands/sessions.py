@@ -45,7 +45,8 @@ from virtual_agora.reports.forks import change_words
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.interruption import discard_output, interruptible
-from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
+from virtual_agora.ui.sessions import sessions_table, show_session
+from virtual_agora.ui.steps import steps_list
 from virtual_agora.ui.text import one_line
 
 __all__ = ["fork", "report", "resume", "run", "sessions", "show"]
@@ -103,7 +104,8 @@ def show(chosen: Namespace) -> int:
     """Show one session: a summary, its steps, or everything as JSON."""
     with existing(chosen) as agora:
         if chosen.steps:
-            make_console().print(steps_table(agora.steps(chosen.session)))
+            state = agora.snapshot(chosen.session)
+            make_console().print(steps_list(state, agora.steps(chosen.session)))
             return Exit.DONE
         state = agora.snapshot(chosen.session)
         if chosen.json:

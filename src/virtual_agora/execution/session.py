@@ -186,8 +186,11 @@ class Agora:
         """The points from which the session can be forked, in order."""
         with storage_errors(self.data_dir):
             latest(self._saver, session_id)
-            history = list(self._saver.list(thread(session_id)))
-        steps = [next_step(number, found) for number, found in enumerate(reversed(history))]
+            history = list(self._saver.list(thread(session_id)))[::-1]
+        steps = [
+            next_step(number, found, before)
+            for number, (before, found) in enumerate(zip([None, *history], history, strict=False))
+        ]
         return [step for step in steps if step is not None]
 
     def fork(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from virtual_agora.execution.standing import SessionInfo, Step
+from virtual_agora.execution.standing import SessionInfo
 from virtual_agora.reports.facts import absent
 from virtual_agora.reports.forks import fork_words, paid_before
 from virtual_agora.state.demo import demo_stamp
@@ -23,7 +23,7 @@ from virtual_agora.ui.status import place, totals
 from virtual_agora.ui.text import count, money, one_line, tokens
 from virtual_agora.voting.tally import tally
 
-__all__ = ["sessions_table", "show_session", "steps_table"]
+__all__ = ["sessions_table", "show_session"]
 
 RECALLED = 200
 """Characters of each statement of the round under way that are shown."""
@@ -64,20 +64,6 @@ def sessions_table(rows: Sequence[SessionInfo]) -> RenderableType:
 def show_session(state: Mapping[str, Any], info: SessionInfo) -> RenderableType:
     """One session, from its state and where it stands."""
     return Group(*_summary(state, info))
-
-
-def steps_table(rows: Iterable[Step]) -> RenderableType:
-    """The steps of a session; the number is what `fork --at` takes."""
-    table = _table("Step", "What", "Phase", "Round", "Topic")
-    for row in rows:
-        table.add_row(
-            str(row.number),
-            row.node,
-            _phase(row.phase),
-            str(row.round or ""),
-            Text(one_line(row.topic, 80)),
-        )
-    return table
 
 
 def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[RenderableType]:
