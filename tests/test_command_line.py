@@ -185,6 +185,38 @@ def test_fork(say):
     assert "--steps" in err
 
 
+def test_a_fork_under_another_configuration_and_where_it_parted(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s")
+    (folder / "other.yml").write_text(
+        "agents:\n"
+        "  - {provider: offline, model: scripted, name: Ada}\n"
+        "  - {provider: offline, model: scripted, name: Zoe}\n"
+        "session: {conclude: unanimous}\n"
+    )
+    code, out, _ = say("fork", "s", "--at", "5", "--name", "o", "--config", "other.yml")
+    assert code == 0
+    assert "- Zoe joins" in out
+    assert "- conclude unanimous instead of majority" in out
+    assert "it is the session “s”. From there on:" in say("show", "o")[1]
+    code, out, _ = say("diff", "s", "o")
+    assert (code, "They share their history up to step 5" in out) == (0, True)
+    keys = [
+        change["key"] for change in json.loads(say("diff", "s", "o", "--json")[1])["configuration"]
+    ]
+    assert "agents.Zoe" in keys
+    for words, exit_code, said in (
+        (["diff", "s", "nobody"], 2, "There is no session “nobody”"),
+        (["diff", "s", "s"], 0, "named twice"),
+        (["fork", "s", "--at", "5", "--config", "missing.yml"], 2, "missing.yml"),
+        (["fork", "s", "--at", "5", "--provider", "openai"], 2, "OPENAI_API_KEY"),
+        (["fork", "s", "--at", "5", "--name", "o"], 2, "already a session"),
+        (["fork", "s", "--at", "5", "--name", "p", "--provider", "offline"], 0, "resume p"),
+    ):
+        code, out, err = say(*words)
+        assert (code, said in out + err) == (exit_code, True), (words, out, err)
+    assert "The configuration is the same" in say("show", "p")[1]
+
+
 def test_init_writes_a_configuration_that_loads_and_overwrites_nothing(say, folder):
     code, _out, _ = say("init")
     assert code == 0
@@ -377,6 +409,7 @@ def test_a_session_of_a_later_release(say, folder, version, said):
         ["show", "s", "--steps"],
         ["report", "s"],
         ["fork", "s", "--at", "1"],
+        ["diff", "s", "s"],
     ):
         code, _, err = say(*command, "--data-dir", "data")
         assert code == 4

@@ -43,13 +43,14 @@ from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.providers.vendors import check_provider
 from virtual_agora.reports.forks import change_words
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
+from virtual_agora.ui.comparison import show_comparison
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.interruption import discard_output, interruptible
 from virtual_agora.ui.sessions import sessions_table, show_session
 from virtual_agora.ui.steps import steps_list
 from virtual_agora.ui.text import one_line
 
-__all__ = ["fork", "report", "resume", "run", "sessions", "show"]
+__all__ = ["diff", "fork", "report", "resume", "run", "sessions", "show"]
 
 View = LiveView | PlainView
 
@@ -162,6 +163,17 @@ def fork(chosen: Namespace) -> int:
     for change in changes:
         console.print(one_line(f"- {change_words(change)}"))
     console.print(f"Go on with it: {resume_command(new, chosen.data_dir)}")
+    return Exit.DONE
+
+
+def diff(chosen: Namespace) -> int:
+    """Compare two sessions."""
+    with existing(chosen) as agora:
+        comparison = agora.compare(chosen.session, chosen.other)
+    if chosen.json:
+        sys.stdout.write(json.dumps(comparison.plain(), ensure_ascii=False, indent=2) + "\n")
+    else:
+        make_console().print(show_comparison(comparison))
     return Exit.DONE
 
 

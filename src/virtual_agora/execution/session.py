@@ -23,6 +23,7 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.events import Event, Listener, SessionFinished, SessionStarted
+from virtual_agora.execution.comparison import Comparison, Whole, compare
 from virtual_agora.execution.forking import forked
 from virtual_agora.execution.log import SessionLog
 from virtual_agora.execution.standing import SessionInfo, Step, next_step, standing
@@ -192,6 +193,19 @@ class Agora:
             for number, (before, found) in enumerate(zip([None, *history], history, strict=False))
         ]
         return [step for step in steps if step is not None]
+
+    def compare(self, one: str, other: str) -> Comparison:
+        """Where two sessions parted, and what became of each.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+        """
+        return compare(self._whole(one), self._whole(other))
+
+    def _whole(self, session_id: str) -> Whole:
+        info, state = self.info(session_id), self.snapshot(session_id)
+        with storage_errors(self.data_dir):
+            return Whole(info, state, list(self._saver.list(thread(session_id)))[::-1])
 
     def fork(
         self, session_id: str, at: int, new_id: str | None = None, *, config: Config | None = None

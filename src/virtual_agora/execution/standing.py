@@ -12,7 +12,7 @@ from virtual_agora.flow.graph_v13 import NODES
 from virtual_agora.state.checkpoints import unanswered
 from virtual_agora.state.schema import VirtualAgoraState
 
-__all__ = ["SessionInfo", "Status", "Step", "next_step", "outcome", "standing"]
+__all__ = ["SessionInfo", "Status", "Step", "next_nodes", "next_step", "outcome", "standing"]
 
 Status = Literal["complete", "waiting", "interrupted", "newer", "unreadable"]
 
@@ -66,7 +66,7 @@ def standing(session_id: str, found: CheckpointTuple) -> SessionInfo:
         theme=values.get("main_topic", ""),
         phase=values.get("current_phase", 0),
         topic=values.get("current_topic", ""),
-        round=_round(values, _next_nodes(found)),
+        round=_round(values, next_nodes(found)),
         started=values.get("start_time", ""),
         updated=found.checkpoint["ts"],
         calls=sum(used["calls"] for used in usage),
@@ -88,7 +88,7 @@ def outcome(found: CheckpointTuple) -> dict[str, Any]:
 def next_step(number: int, found: CheckpointTuple, before: CheckpointTuple | None) -> Step | None:
     """What runs next after a checkpoint, the session's `number`-th, which is `before` it; None if nothing does."""
     values: Mapping[str, Any] = found.checkpoint["channel_values"]
-    nodes = _next_nodes(found)
+    nodes = next_nodes(found)
     if not nodes:
         return None
     return Step(
@@ -102,7 +102,7 @@ def next_step(number: int, found: CheckpointTuple, before: CheckpointTuple | Non
     )
 
 
-def _next_nodes(found: CheckpointTuple) -> list[str]:
+def next_nodes(found: CheckpointTuple) -> list[str]:
     """The steps that run next after a checkpoint, as its triggers say.
 
     A trigger is named `branch:to:STEP`, or `join:ONE+OTHER:STEP` where several steps must have ended before; its

@@ -17,7 +17,7 @@ from virtual_agora.ui.blocks import Heading, Prose, note
 from virtual_agora.ui.progress import PHASES
 from virtual_agora.ui.text import count, one_line
 
-__all__ = ["steps_list"]
+__all__ = ["brought_words", "steps_list"]
 
 LONGEST = 120
 """Characters of what there was just before a step."""
@@ -55,13 +55,13 @@ def _line(step: Step) -> Text:
     what = f"{step.node}{hand}" + (f", round {step.round}" if step.round else "")
     line = Text(f"{step.number:>4}  ", "bold", no_wrap=True, overflow="ellipsis")
     line.append(what, "default not bold")
-    brought = one_line(_words(step.brought), LONGEST)
+    brought = one_line(brought_words(step.brought), LONGEST)
     if brought:
         line.append(" " * max(WHAT - cell_len(what), 2)).append(brought, "dim not bold")
     return line
 
 
-def _words(brought: Mapping[str, Any]) -> str:
+def brought_words(brought: Mapping[str, Any]) -> str:
     """What a step brought, in a few words: the first of these that it did."""
     return next(filter(None, (tell(brought) for tell in _TELLING)), "")
 
