@@ -185,6 +185,38 @@ def test_fork(say):
     assert "--steps" in err
 
 
+def test_a_fork_under_another_configuration_and_where_it_parted(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s")
+    (folder / "other.yml").write_text(
+        "agents:\n"
+        "  - {provider: offline, model: scripted, name: Ada}\n"
+        "  - {provider: offline, model: scripted, name: Zoe}\n"
+        "session: {conclude: unanimous}\n"
+    )
+    code, out, _ = say("fork", "s", "--at", "5", "--name", "o", "--config", "other.yml")
+    assert code == 0
+    assert "- Zoe joins" in out
+    assert "- conclude unanimous instead of majority" in out
+    assert "it is the session “s”. From there on:" in say("show", "o")[1]
+    code, out, _ = say("diff", "s", "o")
+    assert (code, "They share their history up to step 5" in out) == (0, True)
+    keys = [
+        change["key"] for change in json.loads(say("diff", "s", "o", "--json")[1])["configuration"]
+    ]
+    assert "agents.Zoe" in keys
+    for words, exit_code, said in (
+        (["diff", "s", "nobody"], 2, "There is no session “nobody”"),
+        (["diff", "s", "s"], 0, "named twice"),
+        (["fork", "s", "--at", "5", "--config", "missing.yml"], 2, "missing.yml"),
+        (["fork", "s", "--at", "5", "--provider", "openai"], 2, "OPENAI_API_KEY"),
+        (["fork", "s", "--at", "5", "--name", "o"], 2, "already a session"),
+        (["fork", "s", "--at", "5", "--name", "p", "--provider", "offline"], 0, "resume p"),
+    ):
+        code, out, err = say(*words)
+        assert (code, said in out + err) == (exit_code, True), (words, out, err)
+    assert "The configuration is the same" in say("show", "p")[1]
+
+
 def test_init_writes_a_configuration_that_loads_and_overwrites_nothing(say, folder):
     code, _out, _ = say("init")
     assert code == 0
@@ -356,17 +388,34 @@ def test_a_session_that_another_process_runs(say, folder):
     assert say("resume", "s", "--yes", "--data-dir", "data")[0] == 0
 
 
-def test_a_session_of_a_later_release(say, folder):
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ({"schema_version": SCHEMA_VERSION + 1}, f"format {SCHEMA_VERSION + 1}"),
+        ({"protocol_version": "1.10"}, "protocol 1.10, this one speaks 1.3"),
+    ],
+)
+def test_a_session_of_a_later_release(say, folder, version, said):
     say("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
     with open_saver(folder / "data") as saver:
         saved = saver.get_tuple(thread("s"))
-        saved.checkpoint["channel_values"]["schema_version"] = SCHEMA_VERSION + 1
+        saved.checkpoint["channel_values"].update(version)
         versions = saved.checkpoint["channel_versions"]
         saver.put(saved.parent_config, saved.checkpoint, saved.metadata, versions)
-    for command in (["resume", "s", "--yes"], ["show", "s"]):
+    for command in (
+        ["resume", "s", "--yes"],
+        ["show", "s"],
+        ["show", "s", "--json"],
+        ["show", "s", "--steps"],
+        ["report", "s"],
+        ["fork", "s", "--at", "1"],
+        ["diff", "s", "s"],
+    ):
         code, _, err = say(*command, "--data-dir", "data")
         assert code == 4
-        assert "later release" in err
+        assert f"Session “s” was saved by a later release ({said}" in err
+    code, out, _ = say("sessions", "--data-dir", "data")
+    assert (code, "saved by a later release" in out) == (0, True)
 
 
 def test_folders_that_cannot_be_used(say, folder):

@@ -81,7 +81,20 @@ def parser() -> argparse.ArgumentParser:
     fork.add_argument(
         "--at", type=_step, required=True, metavar="STEP", help="a number from show SESSION --steps"
     )
+    fork.add_argument(
+        "--config", type=Path, metavar="FILE", help="go on under this configuration (the session's)"
+    )
+    fork.add_argument(
+        "--provider", metavar="NAME", help="put the whole panel on one provider from there on"
+    )
     fork.add_argument("--name", metavar="NAME", help="a name for the new session")
+
+    diff = commands.add_parser(
+        "diff", help="show where two sessions parted, and what became of each"
+    )
+    diff.add_argument("session", metavar="ONE")
+    diff.add_argument("other", metavar="OTHER")
+    diff.add_argument("--json", action="store_true", help="the same, as a program reads it")
 
     study = commands.add_parser("study", help="hold every session of a design, and compare them")
     study.add_argument("design", type=Path, metavar="DESIGN", help="the design, a YAML file")
@@ -121,7 +134,7 @@ def parser() -> argparse.ArgumentParser:
     )
     init.add_argument("--force", action="store_true", help="replace files that are there")
 
-    for using in (run, resume, sessions, show, report, fork, study, doctor):
+    for using in (run, resume, sessions, show, report, fork, diff, study, doctor):
         using.add_argument(
             "--data-dir",
             type=Path,

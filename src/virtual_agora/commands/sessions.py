@@ -21,11 +21,14 @@ from virtual_agora.commands.shared import (
     existing,
     is_interactive,
     make_reports_folder,
+    on_provider,
     relative,
     resume_command,
 )
 from virtual_agora.config.documents import load_documents
 from virtual_agora.config.environment import load_env
+from virtual_agora.config.loader import load_config
+from virtual_agora.config.models import Config
 from virtual_agora.errors import (
     Exit,
     SessionLockedError,
@@ -37,12 +40,17 @@ from virtual_agora.events import Event
 from virtual_agora.execution.session import Agora
 from virtual_agora.flow.files import reports_folder
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
+from virtual_agora.providers.vendors import check_provider
+from virtual_agora.reports.forks import change_words
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
+from virtual_agora.ui.comparison import show_comparison
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.interruption import discard_output, interruptible
-from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
+from virtual_agora.ui.sessions import sessions_table, show_session
+from virtual_agora.ui.steps import steps_list
+from virtual_agora.ui.text import one_line
 
-__all__ = ["fork", "report", "resume", "run", "sessions", "show"]
+__all__ = ["diff", "fork", "report", "resume", "run", "sessions", "show"]
 
 View = LiveView | PlainView
 
@@ -97,7 +105,8 @@ def show(chosen: Namespace) -> int:
     """Show one session: a summary, its steps, or everything as JSON."""
     with existing(chosen) as agora:
         if chosen.steps:
-            make_console().print(steps_table(agora.steps(chosen.session)))
+            state = agora.snapshot(chosen.session)
+            make_console().print(steps_list(state, agora.steps(chosen.session)))
             return Exit.DONE
         state = agora.snapshot(chosen.session)
         if chosen.json:
@@ -138,12 +147,33 @@ def report(chosen: Namespace) -> int:
 
 
 def fork(chosen: Namespace) -> int:
-    """Begin a new session from a step of another."""
+    """Begin a new session from a step of another, under another configuration if one is named."""
+    load_env(Path())
     with existing(chosen) as agora:
-        new = agora.fork(chosen.session, chosen.at, chosen.name)
+        config = load_config(chosen.config, check_provider) if chosen.config else None
+        if chosen.provider:
+            before = Config.model_validate(agora.snapshot(chosen.session)["config"])
+            config, _ = on_provider(config or before, chosen.provider)
+        if config is not None:
+            check_ready(config)
+        new = agora.fork(chosen.session, chosen.at, chosen.name, config=config)
+        changes = agora.snapshot(new)["forked_from"][-1]["changes"]
     console = make_console()
     console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
+    for change in changes:
+        console.print(one_line(f"- {change_words(change)}"))
     console.print(f"Go on with it: {resume_command(new, chosen.data_dir)}")
+    return Exit.DONE
+
+
+def diff(chosen: Namespace) -> int:
+    """Compare two sessions."""
+    with existing(chosen) as agora:
+        comparison = agora.compare(chosen.session, chosen.other)
+    if chosen.json:
+        sys.stdout.write(json.dumps(comparison.plain(), ensure_ascii=False, indent=2) + "\n")
+    else:
+        make_console().print(show_comparison(comparison))
     return Exit.DONE
 
 

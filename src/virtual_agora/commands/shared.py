@@ -21,7 +21,7 @@ from virtual_agora.errors import (
 from virtual_agora.execution.session import Agora
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
-from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
+from virtual_agora.providers.vendors import VENDORS, Vendor, check_provider, require_key
 from virtual_agora.state.sqlite import DATABASE
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "existing",
     "is_interactive",
     "make_reports_folder",
+    "on_provider",
     "relative",
     "resume_command",
 ]
@@ -51,20 +52,7 @@ def configuration(chosen: Namespace) -> tuple[Config, str]:
     config = load_config(chosen.config, check_provider)
     provider = getattr(chosen, "provider", None)
     if provider is not None:
-        try:
-            vendor = check_provider(provider)
-        except ConfigurationError as error:
-            raise UsageError(error.message, hint=f"Choose one of {', '.join(VENDORS)}.") from None
-        if not vendor.default_model:
-            raise ConfigurationError(
-                f"The provider {vendor.name} needs to know which model.",
-                hint="Name provider, model and base_url in a configuration: virtual-agora init",
-            )
-        panel = (
-            config.speaking_through(vendor.name, vendor.default_model)
-            if config
-            else panel_of(vendor.name, vendor.default_model)
-        )
+        panel, vendor = on_provider(config, provider)
         if vendor.name == "offline":
             return panel, "A scripted panel speaks. For real models: virtual-agora init"
         return panel, f"Every member speaks through {vendor.label}."
@@ -74,6 +62,26 @@ def configuration(chosen: Namespace) -> tuple[Config, str]:
     return offline_panel(), (
         "No config.yml here, so a scripted panel speaks. For real models: virtual-agora init"
     )
+
+
+def on_provider(config: Config | None, provider: str) -> tuple[Config, Vendor]:
+    """The panel of `config`, or a panel of its own, on one provider's model.
+
+    Raises:
+        UsageError: there is no such provider, or it has no model that goes without saying.
+    """
+    try:
+        vendor = check_provider(provider)
+    except ConfigurationError as error:
+        raise UsageError(error.message, hint=f"Choose one of {', '.join(VENDORS)}.") from None
+    if not vendor.default_model:
+        raise ConfigurationError(
+            f"The provider {vendor.name} needs to know which model.",
+            hint="Name provider, model and base_url in a configuration: virtual-agora init",
+        )
+    if config is None:
+        return panel_of(vendor.name, vendor.default_model), vendor
+    return config.speaking_through(vendor.name, vendor.default_model), vendor
 
 
 def is_interactive() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.events import Event, Listener, SessionFinished, SessionStarted
+from virtual_agora.execution.comparison import Comparison, Whole, compare
+from virtual_agora.execution.forking import forked
 from virtual_agora.execution.log import SessionLog
 from virtual_agora.execution.standing import SessionInfo, Step, next_step, standing
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
@@ -207,15 +209,35 @@ class Agora:
         """The points from which the session can be forked, in order."""
         with storage_errors(self._saver.place):
             latest(self._saver, session_id)
-            history = list(self._saver.list(thread(session_id)))
-        steps = [next_step(number, found) for number, found in enumerate(reversed(history))]
+            history = list(self._saver.list(thread(session_id)))[::-1]
+        steps = [
+            next_step(number, found, before)
+            for number, (before, found) in enumerate(zip([None, *history], history, strict=False))
+        ]
         return [step for step in steps if step is not None]
 
-    def fork(self, session_id: str, at: int, new_id: str | None = None) -> str:
-        """A new session with everything that came before step `at`, which decides afresh from there.
+    def compare(self, one: str, other: str) -> Comparison:
+        """Where two sessions parted, and what became of each.
 
         Raises:
-            UsageError: there is no such step, or the name is taken.
+            SessionNotFoundError: there is no such session.
+        """
+        return compare(self._whole(one), self._whole(other))
+
+    def _whole(self, session_id: str) -> Whole:
+        info, state = self.info(session_id), self.snapshot(session_id)
+        with storage_errors(self._saver.place):
+            return Whole(info, state, list(self._saver.list(thread(session_id)))[::-1])
+
+    def fork(
+        self, session_id: str, at: int, new_id: str | None = None, *, config: Config | None = None
+    ) -> str:
+        """A new session with everything that came before step `at`, which decides afresh from there.
+
+        With a `config` it goes on under that one: with another panel, other personas, other rules.
+
+        Raises:
+            UsageError: there is no such step, the name is taken, or the session cannot go on from there under `config`.
         """
         steps = {step.number: step for step in self.steps(session_id)}
         if at not in steps:
@@ -224,10 +246,16 @@ class Agora:
                 hint=f"Its steps: virtual-agora show {session_id} --steps",
             )
         with storage_errors(self._saver.place):
+            changes = forked(self._values_at(session_id, steps[at]), steps[at], config)
             target = new_id or self._free_name(f"{session_id}-fork")
             with self._new(target):
-                self._saver.copy_history(session_id, steps[at].checkpoint_id, target)
+                self._saver.copy_history(session_id, steps[at].checkpoint_id, target, changes)
         return target
+
+    def _values_at(self, session_id: str, step: Step) -> Mapping[str, Any]:
+        """The small fields of a session as they were before a step."""
+        found = self._saver.get_tuple(thread(session_id, step.checkpoint_id))
+        return found.checkpoint["channel_values"] if found else {}
 
     def _free_name(self, base: str) -> str:
         taken = set(self._saver.session_ids())

@@ -33,7 +33,7 @@ from virtual_agora.flow.nodes_v13.opening import OpeningNodes
 from virtual_agora.flow.nodes_v13.reporting import ReportNodes
 from virtual_agora.hitl import check_answer, check_theme
 from virtual_agora.prompts import Prompts
-from virtual_agora.state.checkpoints import unanswered
+from virtual_agora.state.checkpoints import check_version, unanswered
 from virtual_agora.state.manager import StateManager
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
 from virtual_agora.state.stores import SessionSaver
@@ -244,6 +244,7 @@ class VirtualAgoraV13Flow:
             NodeExecutionError: a step failed by a bug; everything before it is saved.
             StateError: the session waits at a step that this release does not have.
             UsageError: the session was begun with another configuration.
+            NewerSessionError: a later release saved the session.
         """
         session_id = config["configurable"]["thread_id"]
         config = self._where(session_id, config)
@@ -251,6 +252,7 @@ class VirtualAgoraV13Flow:
         if not snapshot.values and resume is None:
             self.create_session(session_id=session_id)
             snapshot = self.graph.get_state(config)
+        check_version(session_id, snapshot.values)
         self.state_manager.restore(snapshot.values)
         # Validated, a configuration of an earlier release has the defaults of keys that it did not know.
         saved = snapshot.values.get("config")

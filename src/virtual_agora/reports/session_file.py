@@ -12,6 +12,7 @@ from virtual_agora.measures.model import Measures
 from virtual_agora.state.schema import (
     SCHEMA_VERSION,
     AgentRecord,
+    Fork,
     Message,
     Notice,
     PhaseRecord,
@@ -56,6 +57,7 @@ class SessionFile(TypedDict("Named", {"$schema": str})):
     demo: str | None
     session_id: str
     schema_version: int
+    protocol_version: str
     status: Literal["running", "complete"]
     start_time: str
     theme: str
@@ -75,6 +77,7 @@ class SessionFile(TypedDict("Named", {"$schema": str})):
     notices: list[Notice]
     phase_history: list[PhaseRecord]
     usage: dict[str, Usage]
+    forked_from: list[Fork]
     measures: Measures
 
 

@@ -15,10 +15,13 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 __all__ = [
+    "PROTOCOL_VERSION",
     "SCHEMA_VERSION",
     "AgentRecord",
     "Ballot",
+    "Change",
     "ContextDocument",
+    "Fork",
     "Message",
     "Moment",
     "Notice",
@@ -45,6 +48,12 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 """Raised when a saved session could no longer be read; kept in every session as `schema_version`."""
+
+PROTOCOL_VERSION = "1.3"
+"""Raised with the protocol: its steps, what follows on what, and what they decide. Kept in every session as `protocol_version`.
+
+A session without one is of this protocol's first releases, which did not keep it.
+"""
 
 SNAPSHOT_EVERY = 1000
 """Updates of a growing field between two full copies of it in the checkpoints (see `docs/adr`)."""
@@ -309,17 +318,50 @@ class PhaseRecord(TypedDict):
     node: str
 
 
+class Change(TypedDict):
+    """A key of the configuration by its path, as `session.voting_rule` or `agents.Ada.model`, and its values; None: not set.
+
+    `agents.Ada` by itself is a participant that only one of the two configurations has, and its model.
+    """
+
+    key: str
+    before: str | int | float | bool | None
+    after: str | int | float | bool | None
+
+
+class Fork(TypedDict):
+    """Where a session left the history of another: just before `node`, the `step`-th of `session`.
+
+    `changes` are those of the configuration. `joined` and `left` are ids of participants, of whom `left` were there until
+    then. `concluded` counts the topics whose discussion had ended, and `usage` is what all calls before had taken.
+    `one_model`: from then on all participants share one model.
+    """
+
+    session: str
+    step: Count
+    node: str
+    changes: list[Change]
+    joined: list[str]
+    left: list[str]
+    concluded: Count
+    usage: dict[str, Usage]
+    one_model: bool
+
+
 class VirtualAgoraState(TypedDict, total=False):
     """The whole session; the checkpoint of it is the only truth."""
 
     # The session: written once, when it is created.
     session_id: str
     schema_version: int
+    protocol_version: str
     start_time: str
     config: dict[str, Any]
     config_hash: str
     seed: int
     reports_dir: str
+    # The forks that led to it, the earliest first; missing in a session that none did.
+    forked_from: list[Fork]
     context_documents: Annotated[
         list[ContextDocument], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]

@@ -88,6 +88,9 @@ class SqliteStore(SessionSaver, SqliteSaver):
                 checkpoint["channel_values"]["session_id"] = target
                 if at == checkpoint_id:
                     checkpoint["channel_values"].update(changes or {})
+                    versions = checkpoint["channel_versions"]
+                    for name in changes or {}:
+                        versions.setdefault(name, versions["session_id"])
                 cursor.execute(
                     "INSERT INTO checkpoints (thread_id, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata) "
                     "VALUES (?, ?, ?, ?, ?, ?)",

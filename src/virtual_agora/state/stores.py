@@ -126,7 +126,8 @@ class SessionSaver(BaseCheckpointSaver[str]):
         The whole line of ancestors is copied, because fields that grow are kept as what each step added. What
         was already answered for the step *after* the checkpoint stays behind: there the new session decides afresh.
         The copy is made whole or not at all, and differs from its source in the session's id, and in its last
-        checkpoint in the `changes`: new values of fields, none of which may be one that only grows.
+        checkpoint in the `changes`: new values of fields, none of which may be one that only grows. A field that the
+        checkpoint does not have yet needs a version there too, or LangGraph forgets it at the next step.
         """
 
     @abstractmethod

@@ -189,7 +189,7 @@ def _votes(state: State) -> Rows:
 
 def _positions(state: State) -> Rows:
     taken = state.get("positions", [])
-    allowed = _moments(state["config"].get("session", {}))
+    allowed = {moment for rules in _rules_so_far(state) for moment in _moments(rules)}
     occasions = [(p["agent"], p["topic"], p["moment"], p["round"]) for p in taken]
     wrong = {p["moment"] for p in taken} - allowed
     alone = {p["agent"] == "moderator" for p in taken if p["moment"] == "single_model"}
@@ -203,6 +203,17 @@ def _positions(state: State) -> Rows:
     yield "moderator" not in others, "the moderator took a position"
     yield not moved, f"positions that cannot have been moved name turns: {_names(moved)}"
     yield not strangers, f"positions moved by turns that do not exist: {_names(strangers)}"
+
+
+def _rules_so_far(state: State) -> Iterator[State]:
+    """The rules in force, and those before each fork that changed them, the latest first."""
+    rules = dict(state["config"].get("session", {}))
+    yield rules
+    for fork in reversed(state.get("forked_from", [])):
+        rules = rules | {
+            change["key"].removeprefix("session."): change["before"] for change in fork["changes"]
+        }
+        yield rules
 
 
 def _moments(rules: State) -> set[str]:

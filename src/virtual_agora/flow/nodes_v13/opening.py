@@ -8,7 +8,7 @@ from virtual_agora.flow.node import FlowNode, State, Update
 from virtual_agora.providers.vendors import check_provider, one_model, require_key
 from virtual_agora.state.schema import AgentRecord, Notice
 
-__all__ = ["OpeningNodes"]
+__all__ = ["OpeningNodes", "agent_record"]
 
 ONE_MODEL = "All participants share one model: expect them to agree more than a mixed panel would."
 
@@ -33,8 +33,12 @@ class OpeningNodes(FlowNode):
             (role, role.replace("_", " "), self.config.role(role))
             for role in ("moderator", "summarizer", "report_writer")
         ]
-        agents = [_record(id_, name, "participant", member) for id_, name, member in participants]
-        agents += [_record(role, member.name or name, role, member) for role, name, member in roles]
+        agents = [
+            agent_record(id_, name, "participant", member) for id_, name, member in participants
+        ]
+        agents += [
+            agent_record(role, member.name or name, role, member) for role, name, member in roles
+        ]
         update: Update = {"agents": agents, "failures": {}, "excluded": []}
         if one_model(member for _, _, member in participants):
             update["notices"] = [
@@ -55,7 +59,8 @@ class OpeningNodes(FlowNode):
         }
 
 
-def _record(id_: str, name: str, role: str, agent: AgentConfig) -> AgentRecord:
+def agent_record(id_: str, name: str, role: str, agent: AgentConfig) -> AgentRecord:
+    """What the session keeps of an agent."""
     return AgentRecord(
         id=id_,
         name=name,
