@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import format_exception
 from typing import Any, Literal, Self
 
 from filelock import FileLock, Timeout
@@ -16,6 +15,8 @@ from langgraph.runtime import RunControl
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import Config
 from virtual_agora.errors import (
+    DamagedSessionError,
+    EncryptedSessionError,
     NewerSessionError,
     NodeExecutionError,
     SessionLockedError,
@@ -30,9 +31,11 @@ from virtual_agora.flow.files import reports_folder
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import Answerer, Question
+from virtual_agora.private import close_folder
 from virtual_agora.state.checkpoints import latest, unanswered
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
+from virtual_agora.state.serializer import encryption_key
 from virtual_agora.state.sqlite import open_saver
 from virtual_agora.state.stores import storage_errors, thread
 
@@ -133,13 +136,16 @@ class Agora:
         company = _Company(listener, answer, control)
         with company, self._lock(session_id), storage_errors(self.data_dir):
             flow = self._flow(session_id, control)
-            with SessionLog(self.data_dir / "logs", session_id, self._clock) as log:
+            secret = encryption_key() is not None
+            with SessionLog(
+                self.data_dir / "logs", session_id, self._clock, without_content=secret
+            ) as log:
                 flow.listener = _both(log, company.tell)
                 try:
                     return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:
                     # The user is told in one sentence; whoever mends the bug needs the rest.
-                    log.write("NodeFailed", {"node": error.node, "trace": format_exception(error)})
+                    log.failed(error)
                     raise
 
     def snapshot(self, session_id: str) -> VirtualAgoraState:
@@ -176,6 +182,10 @@ class Agora:
             return self.info(session_id)
         except NewerSessionError:
             return SessionInfo(session_id, "newer")
+        except EncryptedSessionError:
+            return SessionInfo(session_id, "encrypted")
+        except DamagedSessionError:
+            return SessionInfo(session_id, "unreadable")
         except StorageError:
             raise
         except Exception:  # whatever is wrong with this one, the others can be listed
@@ -245,8 +255,8 @@ class Agora:
         check_session_name(session_id)
         folder = self.data_dir / "locks"
         with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(folder / f"{session_id}.lock", timeout=0)
+            close_folder(folder)
+        lock = FileLock(folder / f"{session_id}.lock", timeout=0, mode=0o600)
         try:
             lock.acquire()
         except Timeout:

@@ -25,7 +25,8 @@ from virtual_agora.errors import (
     ProviderError,
     TransientProviderError,
 )
-from virtual_agora.providers.vendors import VENDORS, check_provider, redact
+from virtual_agora.providers.redaction import redact
+from virtual_agora.providers.vendors import VENDORS, check_provider
 
 __all__ = ["translate"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from virtual_agora.cleaning import plain_json
 from virtual_agora.measures import measure
 from virtual_agora.reports.facts import State
 from virtual_agora.reports.session_file import SCHEMA_ID
@@ -47,7 +47,7 @@ def session_json(state: State) -> str:
         "usage": state.get("usage", {}),
         "measures": measure(state),
     }
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    return plain_json(data, indent=2) + "\n"
 
 
 _GROWING = (

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from virtual_agora.private import make_folder, protect
+from virtual_agora.state.serializer import make_serializer
 from virtual_agora.state.stores import SessionSaver, storage_errors
 
 __all__ = ["DATABASE", "SqliteStore", "open_saver"]
@@ -23,7 +25,7 @@ class SqliteStore(SessionSaver, SqliteSaver):
     """LangGraph's checkpointer for SQLite, with what sessions need beyond it."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        super().__init__(path, connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        super().__init__(path, connection, serde=make_serializer())
 
     def session_ids(self) -> list[str]:
         """Every session in the database, the latest written first."""
@@ -71,18 +73,22 @@ def open_saver(data_dir: Path) -> Iterator[SqliteStore]:
     """The checkpointer over the data folder's database, which is made when missing.
 
     Every commit reaches the disk before the call returns (`synchronous=FULL`): a paid answer also survives
-    the loss of power. Only plain data is read back (strict msgpack).
+    the loss of power.
 
     Raises:
         StorageError: the folder or the database cannot be used.
     """
     path = data_dir / DATABASE
     with storage_errors(path):
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(data_dir)
+        for file in (path, path.with_name(f"{DATABASE}-wal"), path.with_name(f"{DATABASE}-shm")):
+            if os.path.lexists(file):
+                protect(file)
+        # Made before SQLite does, whose own files beside it are as closed as this one.
+        path.touch(mode=0o600)
         connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS)
     try:
         with storage_errors(path):
-            path.chmod(0o600)
             connection.execute("PRAGMA synchronous=FULL")
             saver = SqliteStore(path, connection)
             saver.setup()
