@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from reliability.attacks import texts
+
 from tests.support.examples import example
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,7 @@ def answer_to(body: dict[str, Any], digest: str) -> str:
         answer = example(form["json_schema"]["schema"], digest[:6])
         if body.get("model") == "adds-nothing" and "add" in answer:
             answer["add"] = []
-        if body.get("model") == "goes-on" and "conclude" in answer:
+        if body.get("model") in ("goes-on", HOSTILE) and "conclude" in answer:
             answer["conclude"] = "no"
         if "moved_by" in answer:
             turns = re.findall(r'<statement id=\\"(\w+)', json.dumps(body["messages"]))
@@ -95,6 +97,9 @@ PARROTS = {"parrot", "parrot-in-pieces", "parrot-busy"}
 """These repeat the key that they were sent, in every form: in texts and forms, `parrot-in-pieces` three letters at a
 time, `parrot-busy` in a refusal and its headers too, the first time that it is to speak or to vote."""
 
+HOSTILE = "hostile"
+"""Every text and title it gives is an attack (`reliability.attacks`)."""
+
 HELD = {"held", "held-forms"}
 """Answers of these are held back until they are mended; `held-forms` holds back structured ones only."""
 
@@ -135,6 +140,29 @@ def parroted(text: str, key: str) -> str:
     return json.dumps(
         {**answer, **({"reason": said} if "reason" in answer else {"position": said})}
     )
+
+
+def attacking(text: str, digest: str) -> str:
+    """An answer whose words are attacks; in a form, every title is another one."""
+    said = "\n\n".join(texts("prompt", "speaker", "terminal", "report"))
+    titles = texts("table", "name", "prompt", "terminal")
+    place = int(digest[:4], 16)
+
+    def attacked(value: Any, key: str) -> Any:
+        nonlocal place
+        if isinstance(value, dict):
+            return {name: attacked(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [attacked(item, key) for item in value]
+        if key == "title":
+            place += 1
+            return f"{titles[place % len(titles)]} {place}"
+        return said[:900] if key in ("why", "reason", "reasons", "position", "brief") else value
+
+    try:
+        return json.dumps(attacked(json.loads(text), ""))
+    except ValueError:
+        return f"{said} {digest[:6]}"
 
 
 def off_form(body: dict[str, Any]) -> str | None:
@@ -262,6 +290,8 @@ class Handler(BaseHTTPRequestHandler):
         text = answer_to(body, digest) if spoilt is None else spoilt
         if body.get("model") in PARROTS:
             text = parroted(text, key)
+        if body.get("model") == HOSTILE:
+            text = attacking(text, digest)
         usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(text) // 4}
         usage["total_tokens"] = sum(usage.values())
         try:

@@ -18,7 +18,7 @@ from typing import Any
 
 from langchain_core import exceptions as langchain
 
-from virtual_agora.cleaning import whole
+from virtual_agora.cleaning import clean
 from virtual_agora.errors import (
     PermanentProviderError,
     ProviderAccessError,
@@ -178,7 +178,7 @@ def _words(error: Exception) -> str:
 def _detail(error: Exception) -> str:
     """The vendor's own words, short enough for a sentence and without keys."""
     said = next(filter(None, map(_message, _chain(error))), str(error))
-    text = " ".join(redact(whole(said)).split())
+    text = " ".join(clean(redact(said)).split())
     if len(text) > MAX_DETAIL:
         return f"{text[:MAX_DETAIL]}…"
     return text if text.endswith((".", "!", "?")) else f"{text}."
