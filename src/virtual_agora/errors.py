@@ -11,7 +11,9 @@
     ├── StaleAnswerError              an answer to a question that is no longer asked
     ├── StorageError                  the disk or the database refuses
     │   ├── NewerSessionError         the session was saved by a later release
-    │   └── SessionTakenOverError     another process goes on with the session
+    │   ├── SessionTakenOverError     another process goes on with the session
+    │   ├── EncryptedSessionError     the session is encrypted, and its key is not here
+    │   └── DamagedSessionError       what is saved is nothing that a session writes
     ├── StateError                    a session's state contradicts itself
     ├── NodeExecutionError            a step of the protocol failed; carries the step and the cause
     └── ProviderError                 a model could not be asked
@@ -26,11 +28,14 @@ the pause for a human, is `virtual_agora.flow.interrupts.GraphInterrupt`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import ClassVar
 
 __all__ = [
     "ConfigurationError",
+    "DamagedSessionError",
+    "EncryptedSessionError",
     "Exit",
     "InvalidAnswerError",
     "MalformedAnswerError",
@@ -135,15 +140,28 @@ class SessionTakenOverError(StorageError):
     """Another process goes on with the session, because this one gave no sign of life."""
 
 
+class EncryptedSessionError(StorageError):
+    """The session is encrypted, and its key is missing, or the one that is there is another."""
+
+
+class DamagedSessionError(StorageError):
+    """What is saved of the session is nothing that a session writes."""
+
+
 class StateError(VirtualAgoraError):
     """A session's state contradicts itself."""
 
 
 class NodeExecutionError(VirtualAgoraError):
-    """The step `node` failed because of `cause`, which is not the fault of a provider."""
+    """The step `node` failed because of `cause`, which is not the fault of a provider.
 
-    def __init__(self, node: str, cause: BaseException) -> None:
-        said, hint = f"{type(cause).__name__}: {cause}", ""
+    `told` makes of the cause's own words what may be shown.
+    """
+
+    def __init__(
+        self, node: str, cause: BaseException, *, told: Callable[[str], str] = str
+    ) -> None:
+        said, hint = told(f"{type(cause).__name__}: {cause}"), ""
         if isinstance(cause, VirtualAgoraError):
             said, hint = cause.message, cause.hint
         super().__init__(

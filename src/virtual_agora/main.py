@@ -7,6 +7,8 @@ import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from traceback import format_exception
+from types import TracebackType
 
 __all__ = ["cli", "main", "parser"]
 
@@ -178,8 +180,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def cli() -> None:
-    """The entry point of the installed command."""
+    """The entry point of the installed command. What it cannot explain, a bug, is told without keys."""
+    sys.excepthook = _tell_bug
     sys.exit(main())
+
+
+def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _say("".join(format_exception(kind, error, trace)).rstrip())
 
 
 class _ShowVersion(argparse.Action):
@@ -225,8 +232,11 @@ def _folder(text: str) -> Path:
 
 
 def _say(*lines: str) -> None:
+    from virtual_agora.cleaning import clean
+    from virtual_agora.providers.redaction import redact
+
     for line in filter(None, lines):
-        print(line, file=sys.stderr)
+        print(clean(redact(line)), file=sys.stderr)
 
 
 if __name__ == "__main__":

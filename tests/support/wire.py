@@ -16,6 +16,7 @@ came. `Wire` runs all this.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import re
@@ -29,6 +30,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from reliability.attacks import texts
 
 from tests.support.examples import example
 
@@ -50,7 +54,7 @@ def answer_to(body: dict[str, Any], digest: str) -> str:
         answer = example(form["json_schema"]["schema"], digest[:6])
         if body.get("model") == "adds-nothing" and "add" in answer:
             answer["add"] = []
-        if body.get("model") == "goes-on" and "conclude" in answer:
+        if body.get("model") in ("goes-on", HOSTILE) and "conclude" in answer:
             answer["conclude"] = "no"
         if "moved_by" in answer:
             turns = re.findall(r'<statement id=\\"(\w+)', json.dumps(body["messages"]))
@@ -89,6 +93,13 @@ CUT_OFF = {"cut-off"}
 ENDLESS = {"endless"}
 """Streams of these go on until the client hangs up, which is written down."""
 
+PARROTS = {"parrot", "parrot-in-pieces", "parrot-busy"}
+"""These repeat the key that they were sent, in every form: in texts and forms, `parrot-in-pieces` three letters at a
+time, `parrot-busy` in a refusal and its headers too, the first time that it is to speak or to vote."""
+
+HOSTILE = "hostile"
+"""Every text and title it gives is an attack (`reliability.attacks`)."""
+
 HELD = {"held", "held-forms"}
 """Answers of these are held back until they are mended; `held-forms` holds back structured ones only."""
 
@@ -116,6 +127,42 @@ PATIENCE = 20.0
 def is_held(body: dict[str, Any]) -> bool:
     model = body.get("model", "")
     return model in HELD and (model == "held" or "response_format" in body)
+
+
+def parroted(text: str, key: str) -> str:
+    """An answer with the key in it, as it is, URL-encoded and in Base64; in a form, in every text of it."""
+    forms = (key, quote(key, safe=""), base64.b64encode(key.encode()).decode())
+    said = f"Mine is {' or '.join(forms)}, of course."
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return f"{said} {text}"
+    return json.dumps(
+        {**answer, **({"reason": said} if "reason" in answer else {"position": said})}
+    )
+
+
+def attacking(text: str, digest: str) -> str:
+    """An answer whose words are attacks; in a form, every title is another one."""
+    said = "\n\n".join(texts("prompt", "speaker", "terminal", "report"))
+    titles = texts("table", "name", "prompt", "terminal")
+    place = int(digest[:4], 16)
+
+    def attacked(value: Any, key: str) -> Any:
+        nonlocal place
+        if isinstance(value, dict):
+            return {name: attacked(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [attacked(item, key) for item in value]
+        if key == "title":
+            place += 1
+            return f"{titles[place % len(titles)]} {place}"
+        return said[:900] if key in ("why", "reason", "reasons", "position", "brief") else value
+
+    try:
+        return json.dumps(attacked(json.loads(text), ""))
+    except ValueError:
+        return f"{said} {digest[:6]}"
 
 
 def off_form(body: dict[str, Any]) -> str | None:
@@ -181,6 +228,9 @@ class Server(ThreadingHTTPServer):
             )
             if well or self._mended.exists():
                 return None
+            first = self._times[digest] == 1 and task_of(body) in ("statement", "poll")
+            if model == "parrot-busy" and first:
+                return 429, f"busy {key}", {"Retry-After": "0", "X-Request-Id": key}
         if model == f"500-on-{task_of(body)}":
             return FAULTS["always-500"]
         return FAULTS.get(model)
@@ -238,6 +288,10 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.01)
         spoilt = None if self.server.mended else off_form(body)
         text = answer_to(body, digest) if spoilt is None else spoilt
+        if body.get("model") in PARROTS:
+            text = parroted(text, key)
+        if body.get("model") == HOSTILE:
+            text = attacking(text, digest)
         usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(text) // 4}
         usage["total_tokens"] = sum(usage.values())
         try:
@@ -277,6 +331,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _stream(self, body: dict[str, Any], digest: str, text: str, usage: dict[str, int]) -> None:
         pieces = re.findall(r"\S+\s*", text)
+        if body.get("model") == "parrot-in-pieces":
+            pieces = re.findall(r"(?s).{1,3}", text)
         if body.get("model") == "halves":  # as servers do that count in UTF-16 units
             pieces += ["\ud83d", "\ude00", " \ud83d"]
         self.send_response(200)

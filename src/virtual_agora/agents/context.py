@@ -7,15 +7,16 @@ stands between tags and cannot close them: it is material, never an instruction.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from virtual_agora.agents.delimiters import attribute, disguises, visible
 from virtual_agora.state.schema import Message, Position
 
 __all__ = [
     "closed_topics",
     "fence",
+    "listed",
     "live_round",
     "options",
     "own_position",
@@ -49,13 +50,18 @@ _TAGS = [
     "you",
     "task",
 ]
-_OURS = re.compile(rf"<(?=/?\s*(?:{'|'.join(_TAGS)})\b)", re.IGNORECASE)
+_OURS = disguises(_TAGS)
 
 
 def fence(tag: str, text: str, **attributes: str | int) -> str:
-    """`text` between tags, with any of our tags inside it made harmless."""
-    named = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
-    return f"<{tag}{named}>\n{_OURS.sub('‹', text.strip())}\n</{tag}>"
+    """`text` between tags, with any of our tags inside it made harmless, in whatever disguise (`delimiters`)."""
+    named = "".join(f' {name}="{attribute(value)}"' for name, value in attributes.items())
+    return f"<{tag}{named}>\n{_OURS.sub('‹', visible(text).strip())}\n</{tag}>"
+
+
+def listed(items: Iterable[str]) -> str:
+    """One item a line: none can pass for several."""
+    return "\n".join(f"- {' '.join(item.split())}" for item in items)
 
 
 def shared_context(state: Mapping[str, Any], *, topic: str = "") -> str:
@@ -120,10 +126,9 @@ def stance(position: Position) -> str:
 
 def own_position(position: Position) -> str:
     """A participant's own position, for itself alone."""
-    reasons = [f"- {reason}" for reason in position["reasons"]]
     return fence(
         "your_position",
-        "\n".join([position["position"], *reasons]),
+        "\n".join([position["position"], listed(position["reasons"])]),
         stance=stance(position),
         confidence=position["confidence"],
     )
@@ -136,7 +141,7 @@ def undiscussed(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def options(titles: Iterable[str]) -> str:
     """The options of a vote, one a line."""
-    return fence("options", "\n".join(f"- {title}" for title in titles))
+    return fence("options", listed(titles))
 
 
 def join(parts: Iterable[str]) -> str:
@@ -146,9 +151,5 @@ def join(parts: Iterable[str]) -> str:
 
 def _group(tag: str, parts: Iterable[str], **attributes: str | int) -> str:
     inside = "\n".join(parts)
-    named = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
+    named = "".join(f' {name}="{attribute(value)}"' for name, value in attributes.items())
     return f"<{tag}{named}>\n{inside}\n</{tag}>" if inside else ""
-
-
-def _attribute(value: str | int) -> str:
-    return re.sub(r"[<>\"\s]+", " ", str(value)).strip()

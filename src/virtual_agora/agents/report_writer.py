@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from virtual_agora.agents.answers import Outline, Section
-from virtual_agora.agents.context import fence, join, live_round, stance, statements
+from virtual_agora.agents.context import fence, join, listed, live_round, stance, statements
 from virtual_agora.agents.member import Member, Request
 from virtual_agora.citations import citable, cited
 from virtual_agora.state.schema import Message
@@ -85,21 +85,21 @@ def _vote(state: State, topic: str) -> str:
     if not polls:
         return ""
     last = [v for v in polls if v["ballot"] == polls[-1]["ballot"]]
-    lines = [f"- {(v['choice'] or ['abstained'])[0]}: {v['reason']}" for v in last]
-    return fence("dissent", "The last poll on concluding this topic:\n" + "\n".join(lines))
+    votes = listed(f"{(v['choice'] or ['abstained'])[0]}: {v['reason']}" for v in last)
+    return fence("dissent", f"The last poll on concluding this topic:\n{votes}")
 
 
 def _positions(state: State, topic: str) -> str:
     """Where the participants stood in the end, unattributed and in no order that tells who is who."""
     lines = [
-        f"- stance {stance(p)}, {p['confidence']} % sure: {p['position']}"
+        f"stance {stance(p)}, {p['confidence']} % sure: {p['position']}"
         for p in state.get("positions", [])
         if p["moment"] == "after" and p["topic"] == topic
     ]
     if not lines:
         return ""
     scale = "Where each member stands now, from -3 (firmly against) to +3 (firmly for):"
-    return fence("positions", "\n".join([scale, *sorted(lines)]), topic=topic)
+    return fence("positions", f"{scale}\n{listed(sorted(lines))}", topic=topic)
 
 
 def _subject(topic: str) -> str:

@@ -14,6 +14,7 @@ from langgraph.runtime import RunControl
 from rich.console import Console
 
 from virtual_agora import reports
+from virtual_agora.cleaning import plain_json
 from virtual_agora.commands.shared import (
     check_ready,
     configuration,
@@ -84,7 +85,6 @@ def run(chosen: Namespace) -> int:
 
 def resume(chosen: Namespace) -> int:
     """Go on with a session where it stands."""
-    load_env(Path())
     view = make_view(plain=chosen.plain)
     with existing(chosen) as agora:
         return _run_leg(agora, chosen.session, view, yes=chosen.yes, data_dir=chosen.data_dir)
@@ -114,7 +114,7 @@ def show(chosen: Namespace) -> int:
                 "standing": agora.info(chosen.session).status,
                 **json.loads(reports.session_json(state)),
             }
-            sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.write(plain_json(whole, indent=2) + "\n")
             return Exit.DONE
         make_console().print(show_session(state, agora.info(chosen.session)))
     return Exit.DONE
@@ -134,8 +134,9 @@ def report(chosen: Namespace) -> int:
     folder: Path = chosen.to or reports_folder(state)
     files = reports.final_report(state)
     printed = {"report.pdf": reports.pdf(files[reports.HTML])} if chosen.pdf else {}
+    write = reports.write if chosen.to else reports.write_own
     try:
-        reports.write({**files, **printed}, folder)
+        write({**files, **printed}, folder)
     except StorageError as error:
         if chosen.to is None:
             raise

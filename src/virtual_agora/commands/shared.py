@@ -10,6 +10,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from virtual_agora.config.defaults import offline_panel, panel_of
+from virtual_agora.config.environment import load_env
 from virtual_agora.config.loader import load_config
 from virtual_agora.config.models import Config
 from virtual_agora.errors import (
@@ -19,6 +20,7 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.execution.session import Agora
+from virtual_agora.private import make_folder
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import VENDORS, Vendor, check_provider, require_key
@@ -98,7 +100,7 @@ def data_dir(chosen: Namespace) -> Path:
 def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
     """Found out before the first call, not when the first report is written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise StorageError(
             f"The reports folder {folder} cannot be made: {error.strerror}.",
@@ -107,12 +109,14 @@ def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
 
 
 def existing(chosen: Namespace) -> Agora:
-    """The sessions that are there; looking at none makes no folder.
+    """The sessions that are there; looking at none makes no folder. What `.env` sets counts, for the key to them may be in it.
 
     Raises:
+        ConfigurationError: `.env` cannot be read.
         UsageError: a folder was named, and there is none: a mistyped path is not an empty one.
         SessionNotFoundError: nothing has been held there yet.
     """
+    load_env(Path())
     folder = data_dir(chosen)
     if (chosen.data_dir or os.environ.get("VIRTUAL_AGORA_HOME")) and not folder.is_dir():
         wrong = "is a file" if folder.exists() else "does not exist"

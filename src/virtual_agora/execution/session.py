@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import format_exception
 from typing import Any, Literal, Self
 
 from langgraph.runtime import RunControl
@@ -15,6 +14,8 @@ from langgraph.runtime import RunControl
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import Config
 from virtual_agora.errors import (
+    DamagedSessionError,
+    EncryptedSessionError,
     NewerSessionError,
     NodeExecutionError,
     SessionLockedError,
@@ -37,6 +38,7 @@ from virtual_agora.state.databases import VARIABLE, Database, open_store
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.leases import TERM
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
+from virtual_agora.state.serializer import encryption_key
 from virtual_agora.state.stores import storage_errors, thread
 
 __all__ = ["Agora", "Leg", "SessionInfo", "Step", "check_session_name"]
@@ -157,13 +159,16 @@ class Agora:
         company = _Company(listener, answer, control)
         with company, self._lock(session_id), storage_errors(self._saver.place):
             flow = self._flow(session_id, control)
-            with SessionLog(self.data_dir / "logs", session_id, self._clock) as log:
+            secret = encryption_key() is not None
+            with SessionLog(
+                self.data_dir / "logs", session_id, self._clock, without_content=secret
+            ) as log:
                 flow.listener = _both(log, company.tell)
                 try:
                     return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:
                     # The user is told in one sentence; whoever mends the bug needs the rest.
-                    log.write("NodeFailed", {"node": error.node, "trace": format_exception(error)})
+                    log.failed(error)
                     raise
 
     def snapshot(self, session_id: str) -> VirtualAgoraState:
@@ -200,6 +205,10 @@ class Agora:
             return self.info(session_id)
         except NewerSessionError:
             return SessionInfo(session_id, "newer")
+        except EncryptedSessionError:
+            return SessionInfo(session_id, "encrypted")
+        except DamagedSessionError:
+            return SessionInfo(session_id, "unreadable")
         except StorageError:
             raise
         except Exception:  # whatever is wrong with this one, the others can be listed

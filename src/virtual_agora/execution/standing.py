@@ -14,14 +14,15 @@ from virtual_agora.state.schema import VirtualAgoraState
 
 __all__ = ["SessionInfo", "Status", "Step", "next_nodes", "next_step", "outcome", "standing"]
 
-Status = Literal["complete", "waiting", "interrupted", "newer", "unreadable"]
+Status = Literal["complete", "waiting", "interrupted", "newer", "encrypted", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
     """A session in one line. `round` is the one under way, `cost` in US dollars, None where a price is unknown.
 
-    Of a session that a later release saved (`newer`) or that is damaged (`unreadable`) only the id is known.
+    Of a session that a later release saved (`newer`), whose key is not here (`encrypted`) or that is damaged (`unreadable`) only
+    the id is known.
     """
 
     session_id: str

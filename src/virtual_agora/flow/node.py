@@ -15,6 +15,7 @@ from virtual_agora.config.models import Config
 from virtual_agora.errors import NodeExecutionError
 from virtual_agora.flow.asking import Asking
 from virtual_agora.flow.assembly import Assembly
+from virtual_agora.providers.redaction import redact
 from virtual_agora.state.schema import AgentRecord, Notice, PhaseRecord, VirtualAgoraState
 
 __all__ = ["FlowNode", "V13NodeWrapper", "decision"]
@@ -78,7 +79,7 @@ class V13NodeWrapper:
         except GraphBubbleUp:
             raise
         except Exception as cause:  # whatever it is, it is this step's failure
-            raise NodeExecutionError(self.name, cause) from cause
+            raise NodeExecutionError(self.name, cause, told=redact) from cause
         if not self.enters or (state.get("phase_history") and state["current_phase"] == self.phase):
             return update
         entered = PhaseRecord(phase=self.phase, node=self.name)

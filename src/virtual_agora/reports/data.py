@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from virtual_agora.cleaning import plain_json
 from virtual_agora.measures import measure
 from virtual_agora.reports.facts import State
 from virtual_agora.reports.session_file import SCHEMA_ID
@@ -50,7 +50,7 @@ def session_json(state: State) -> str:
         "forked_from": state.get("forked_from", []),
         "measures": measure(state),
     }
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    return plain_json(data, indent=2) + "\n"
 
 
 _GROWING = (

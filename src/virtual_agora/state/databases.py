@@ -12,7 +12,8 @@ from urllib.parse import unquote
 from virtual_agora.errors import MissingExtraError, UsageError
 from virtual_agora.state import sqlite
 from virtual_agora.state.leases import TERM
-from virtual_agora.state.stores import SessionSaver, serializer
+from virtual_agora.state.serializer import make_serializer
+from virtual_agora.state.stores import SessionSaver
 
 __all__ = ["VARIABLE", "Database", "examine", "open_store"]
 
@@ -87,7 +88,7 @@ def open_store(
         MissingExtraError: what PostgreSQL needs is not installed.
         StorageError: the database cannot be used.
     """
-    serde = serializer()
+    serde = make_serializer()
     with ExitStack() as opened:
         if database is None:
             yield opened.enter_context(sqlite.open_saver(data_dir, serde=serde, term=term))

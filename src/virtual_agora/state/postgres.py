@@ -21,7 +21,8 @@ from psycopg_pool import ConnectionPool
 from virtual_agora.cleaning import clean
 from virtual_agora.errors import StorageError, UsageError
 from virtual_agora.state.leases import TERM, Tenure
-from virtual_agora.state.stores import SessionSaver, serializer, storage_errors
+from virtual_agora.state.serializer import make_serializer
+from virtual_agora.state.stores import SessionSaver, storage_errors
 
 __all__ = ["PostgresStore", "examine", "open_saver", "refused"]
 
@@ -158,7 +159,7 @@ class PostgresStore(SessionSaver, PostgresSaver):
         term: float = TERM,
     ) -> None:
         table = _LeaseTable(pool, alive)
-        super().__init__(place, table, pool, serde=serde or serializer(), term=term)
+        super().__init__(place, table, pool, serde=serde or make_serializer(), term=term)
         self._pool = pool
         self._within = local()
 

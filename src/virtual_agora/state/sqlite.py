@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,10 @@ from filelock import FileLock, Timeout
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from virtual_agora.private import close_folder, make_folder, protect
 from virtual_agora.state.leases import TERM, Tenure
-from virtual_agora.state.stores import SessionSaver, serializer, storage_errors
+from virtual_agora.state.serializer import make_serializer
+from virtual_agora.state.stores import SessionSaver, storage_errors
 
 __all__ = ["DATABASE", "SqliteStore", "open_saver"]
 
@@ -37,7 +40,7 @@ class SqliteStore(SessionSaver, SqliteSaver):
         term: float = TERM,
     ) -> None:
         table = _LeaseTable(self, path.parent / "locks")
-        super().__init__(path, table, connection, serde=serde or serializer(), term=term)
+        super().__init__(path, table, connection, serde=serde or make_serializer(), term=term)
         self.lock: Any = RLock()  # also around a transaction of several cursors
 
     def setup(self) -> None:
@@ -185,7 +188,7 @@ class _LeaseTable:
             )
 
     def _lock(self, session_id: str, token: int) -> FileLock:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        close_folder(self._folder)
         # A lock of one thread could be given back by this one only.
         return FileLock(self._path(session_id, token), timeout=0, mode=0o600, thread_local=False)
 
@@ -207,11 +210,15 @@ def open_saver(
     """
     path = data_dir / DATABASE
     with storage_errors(path):
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(data_dir)
+        for file in (path, path.with_name(f"{DATABASE}-wal"), path.with_name(f"{DATABASE}-shm")):
+            if os.path.lexists(file):
+                protect(file)
+        # Made before SQLite does, whose own files beside it are as closed as this one.
+        path.touch(mode=0o600)
         connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS)
     try:
         with storage_errors(path):
-            path.chmod(0o600)
             connection.execute("PRAGMA synchronous=FULL")
             saver = SqliteStore(path, connection, serde=serde, term=term)
             saver.setup()

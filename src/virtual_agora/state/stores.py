@@ -18,24 +18,17 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
 )
-from langgraph.checkpoint.serde.base import SerializerProtocol
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from virtual_agora.errors import SessionTakenOverError, StorageError
 from virtual_agora.state.leases import TERM, Leases, LeaseTable
 
-__all__ = ["SessionSaver", "serializer", "storage_errors", "thread"]
+__all__ = ["SessionSaver", "storage_errors", "thread"]
 
 
 def thread(session_id: str, checkpoint_id: str | None = None) -> RunnableConfig:
     """The configuration that names a session, or one of its checkpoints, to LangGraph."""
     where = {"thread_id": session_id, "checkpoint_ns": ""}
     return {"configurable": where | ({"checkpoint_id": checkpoint_id} if checkpoint_id else {})}
-
-
-def serializer() -> SerializerProtocol:
-    """What every database writes values with. Only plain data is read back (strict msgpack)."""
-    return JsonPlusSerializer(allowed_msgpack_modules=None)
 
 
 @contextmanager

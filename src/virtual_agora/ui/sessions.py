@@ -194,6 +194,7 @@ def _status(info: SessionInfo) -> str:
         return f"waiting {_QUESTIONS.get(info.waiting_for, 'for you')}"
     return {
         "newer": "saved by a later release: update virtual-agora",
+        "encrypted": "encrypted: its key is not here",
         "unreadable": "damaged: it cannot be read",
     }.get(info.status, info.status)
 
