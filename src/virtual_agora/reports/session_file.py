@@ -12,6 +12,7 @@ from virtual_agora.measures.model import Measures
 from virtual_agora.state.schema import (
     SCHEMA_VERSION,
     AgentRecord,
+    Digest,
     Message,
     Notice,
     PhaseRecord,
@@ -69,6 +70,7 @@ class SessionFile(TypedDict("Named", {"$schema": str})):
     messages: list[Message]
     positions: list[Position]
     round_summaries: list[RoundSummary]
+    digests: list[Digest]
     topic_summaries: list[TopicSummary]
     vote_history: list[Vote]
     reports: list[Report]
