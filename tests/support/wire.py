@@ -62,10 +62,13 @@ def answer_to(body: dict[str, Any], digest: str) -> str:
             answer["moved_by"] = [*turns[: most - 1], "m9999"]
         return json.dumps(answer, ensure_ascii=False)
     about = task_of(body) or "question"
-    return (
+    said = (
         f"This is the {about.replace('_', ' ')} for request {digest[:6]}. It weighs what was said before, "
         "adds one point of its own, and ends where the next speaker can take it up."
     )
+    if not body.get("model", "").startswith(WORDY):
+        return said
+    return " ".join([said] * 36)
 
 
 # -- how it fails --------------------------------------------------------------------------------------
@@ -81,8 +84,11 @@ FAULTS: dict[str, Refusal] = {
     "busy-for-long": (429, "rate_limit_exceeded", {"Retry-After": "100"}),
     "refuses-old-key": (401, "invalid_api_key", {}),
 }
-"""A model named `500-on-<task>` fails like `always-500`, but at that task only. `busy-twice` answers in the end,
+"""A model whose name ends with `500-on-<task>` fails like `always-500`, but at that task only. `busy-twice` answers in the end,
 and `refuses-old-key` where the key has no “old” in it."""
+
+WORDY = "wordy"
+"""Models whose names begin so write several times as much as they are asked for."""
 
 OFF_FORM = {"off-form", "off-form-once", "says-yes"}
 """Structured answers of these are not in the form asked for; `off-form-once` does better when told so."""
@@ -231,7 +237,7 @@ class Server(ThreadingHTTPServer):
             first = self._times[digest] == 1 and task_of(body) in ("statement", "poll")
             if model == "parrot-busy" and first:
                 return 429, f"busy {key}", {"Retry-After": "0", "X-Request-Id": key}
-        if model == f"500-on-{task_of(body)}":
+        if model.endswith(f"500-on-{task_of(body)}"):
             return FAULTS["always-500"]
         return FAULTS.get(model)
 
@@ -333,6 +339,8 @@ class Handler(BaseHTTPRequestHandler):
         pieces = re.findall(r"\S+\s*", text)
         if body.get("model") == "parrot-in-pieces":
             pieces = re.findall(r"(?s).{1,3}", text)
+        if body.get("model", "").startswith(WORDY):
+            pieces = [text]
         if body.get("model") == "halves":  # as servers do that count in UTF-16 units
             pieces += ["\ud83d", "\ude00", " \ud83d"]
         self.send_response(200)

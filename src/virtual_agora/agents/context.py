@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from virtual_agora.agents.delimiters import attribute, disguises, visible
+from virtual_agora.agents.earlier import LONGEST, told
+from virtual_agora.agents.lengths import fitted, shortened
 from virtual_agora.state.schema import Message, Position
 
 __all__ = [
@@ -34,6 +36,7 @@ _TAGS = [
     "earlier_topics",
     "conclusion",
     "earlier_rounds",
+    "digest",
     "summary",
     "live_round",
     "statement",
@@ -50,6 +53,9 @@ _TAGS = [
     "you",
     "task",
 ]
+CONCLUSIONS = 20_000
+"""Characters of conclusions in a prompt: about twenty of the length asked for."""
+
 _OURS = disguises(_TAGS)
 
 
@@ -75,23 +81,32 @@ def shared_context(state: Mapping[str, Any], *, topic: str = "") -> str:
         parts.append(fence("topic", topic))
     parts.append(closed_topics(state, except_for=topic))
     if topic:
-        rounds = [
-            fence("summary", summary["text"], round=summary["round"])
-            for summary in state.get("round_summaries", [])
-            if summary["topic"] == topic
-        ]
-        parts.append(_group("earlier_rounds", rounds))
+        parts.append(_earlier_rounds(state, topic))
     return join(parts)
 
 
+def _earlier_rounds(state: Mapping[str, Any], topic: str) -> str:
+    """The digest of the oldest rounds, if they were condensed, then the summaries of the others."""
+    digest, summaries = told(state, topic)
+    rounds = [
+        fence("summary", shortened(summary["text"], LONGEST), round=summary["round"])
+        for summary in summaries
+    ]
+    if digest:
+        text = shortened(digest["text"], LONGEST)
+        rounds.insert(0, fence("digest", text, rounds=f"1 to {digest['condensed']}"))
+    return _group("earlier_rounds", rounds)
+
+
 def closed_topics(state: Mapping[str, Any], *, except_for: str = "") -> str:
-    """The conclusions of the topics closed so far."""
+    """The conclusions of the topics closed so far, in at most `CONCLUSIONS` characters."""
+    closed = [s for s in state.get("topic_summaries", []) if s["topic"] != except_for]
+    texts = fitted([summary["text"] for summary in closed], CONCLUSIONS)
     return _group(
         "earlier_topics",
         (
-            fence("conclusion", summary["text"], topic=summary["topic"])
-            for summary in state.get("topic_summaries", [])
-            if summary["topic"] != except_for
+            fence("conclusion", text, topic=summary["topic"])
+            for summary, text in zip(closed, texts, strict=True)
         ),
     )
 

@@ -162,7 +162,8 @@ class Asking:
         lost = [
             number
             for number, outcome in outcomes.items()
-            if outcome["action"] in (Action.SKIP, Action.ASK_USER)
+            if outcome["action"] == Action.ASK_USER
+            or (outcome["action"] == Action.SKIP and not requests[number].spare)
         ]
         blocked = [
             number
@@ -210,7 +211,7 @@ class Asking:
         if result is None:
             if outcome["action"] == Action.ABSTAIN:
                 self._ledger.abstained(member, what, outcome["reason"])
-            else:
+            elif not request.spare:
                 self._ledger.lost_turn(member, what, outcome["reason"])
             return Reply(member, None, "", outcome["reason"])
         self._ledger.heard(member, what, result)

@@ -57,6 +57,7 @@ _GROWING = (
     "messages",
     "positions",
     "round_summaries",
+    "digests",
     "topic_summaries",
     "vote_history",
     "reports",

@@ -16,6 +16,7 @@ __all__ = [
     "between_topics",
     "conclusion",
     "decisions_between",
+    "digests_after",
     "last_poll",
     "last_words",
     "names",
@@ -104,6 +105,18 @@ def summary_of(state: State, topic: str) -> TopicSummary | None:
     """How a closed topic ended, and its gist."""
     found: list[TopicSummary] = [s for s in state.get("topic_summaries", []) if s["topic"] == topic]
     return found[-1] if found else None
+
+
+def digests_after(state: State, topic: str, round: int) -> list[tuple[str, str]]:
+    """What the panel was told from the end of a round on in place of earlier summaries: titles and texts."""
+    return [
+        (
+            f"Rounds 1 to {digest['condensed']}, as the panel was told them from here on",
+            digest["text"],
+        )
+        for digest in state.get("digests", [])
+        if (digest["topic"], digest["round"]) == (topic, round)
+    ]
 
 
 def last_words(state: State, topic: str) -> list[Message]:

@@ -12,6 +12,7 @@ from virtual_agora.measures.model import Measures
 from virtual_agora.state.schema import (
     SCHEMA_VERSION,
     AgentRecord,
+    Digest,
     Fork,
     Message,
     Notice,
@@ -71,6 +72,7 @@ class SessionFile(TypedDict("Named", {"$schema": str})):
     messages: list[Message]
     positions: list[Position]
     round_summaries: list[RoundSummary]
+    digests: list[Digest]
     topic_summaries: list[TopicSummary]
     vote_history: list[Vote]
     reports: list[Report]

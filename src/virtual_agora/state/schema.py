@@ -21,6 +21,7 @@ __all__ = [
     "Ballot",
     "Change",
     "ContextDocument",
+    "Digest",
     "Fork",
     "Message",
     "Moment",
@@ -281,6 +282,18 @@ class RoundSummary(TypedDict):
     text: str
 
 
+class Digest(TypedDict):
+    """The first `condensed` rounds of a topic in one text, made beside the summary of `round`.
+
+    From then on it is told in place of their summaries, which stay as they are, and of any digest before it.
+    """
+
+    topic: str
+    round: Count
+    condensed: Annotated[int, Field(ge=1)]
+    text: str
+
+
 class TopicSummary(TypedDict):
     """A closed topic in a paragraph."""
 
@@ -412,6 +425,7 @@ class VirtualAgoraState(TypedDict, total=False):
     round_summaries: Annotated[
         list[RoundSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]
+    digests: Annotated[list[Digest], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
     topic_summaries: Annotated[
         list[TopicSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]

@@ -137,6 +137,7 @@ def _writings(state: State) -> Rows:
     for field, free in (
         ("messages", set()),
         ("round_summaries", set()),
+        ("digests", set()),
         ("positions", set()),
         ("vote_history", {""}),
     ):
@@ -144,8 +145,13 @@ def _writings(state: State) -> Rows:
         yield not unknown, f"{field} on topics that were not discussed: {_names(unknown)}"
     ids = [message["id"] for message in state.get("messages", [])]
     rounds = [(summary["topic"], summary["round"]) for summary in state.get("round_summaries", [])]
+    digests = state.get("digests", [])
+    made = [(digest["topic"], digest["round"]) for digest in digests]
+    ahead = any(digest["condensed"] >= digest["round"] for digest in digests)
     yield len(set(ids)) == len(ids), "two messages share an id"
     yield len(set(rounds)) == len(rounds), "a round is summarized twice"
+    yield len(set(made)) == len(made), "two digests were made after one round"
+    yield not ahead, "a digest stands for rounds that were not over"
 
 
 def _members(state: State) -> Rows:

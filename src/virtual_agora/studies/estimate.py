@@ -52,7 +52,9 @@ def _topic(config: Config) -> Calls:
     if rules.positions != "off":
         around = (3 if rules.control else 2) * members + int(rules.single_model)
     last_words, summary = Calls(0, members), Calls(1, 1)
-    rounds = Calls(_rounds(config, rules.min_rounds), _rounds(config, rules.max_rounds))
+    # Old summaries are condensed in every other round at most, from the fourth on, if they are as long as can be.
+    digests = max(0, rules.max_rounds // 2 - 1)
+    rounds = Calls(_rounds(config, rules.min_rounds), _rounds(config, rules.max_rounds) + digests)
     return rounds + Calls(around, around) + last_words + _report() + summary
 
 

@@ -178,6 +178,9 @@ class Transcript:
             yield from self._late(message["content"], message["agent"], message["speaker"], what)
         for summary in (*update.get("round_summaries", ()), *update.get("topic_summaries", ())):
             yield from self._late(summary["text"], "summarizer", "", _LATE)
+        for digest in update.get("digests", ()):
+            rounds = f"1 to {digest['condensed']}"
+            yield note(f"From here on, rounds {rounds} are told to the panel in one short text.")
         yield from self._positions(update.get("positions", ()))
         for written in update.get("reports", ()):
             yield draw.report(written)

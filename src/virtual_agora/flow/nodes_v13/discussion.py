@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from virtual_agora import hitl
+from virtual_agora.agents.earlier import LONGEST, due, stand_in
 from virtual_agora.agents.member import Request
+from virtual_agora.flow.asking import Asking, Reply
 from virtual_agora.flow.node import FlowNode, State, Update, decision
 from virtual_agora.flow.nodes_v13.agenda import next_ballot
 from virtual_agora.flow.polls import counts, poll_votes
 from virtual_agora.flow.positions import positions
-from virtual_agora.state.schema import AgentRecord, Message, RoundSummary
+from virtual_agora.state.schema import AgentRecord, Digest, Message, RoundSummary
 from virtual_agora.voting.ballots import needed, shuffled
 
 __all__ = ["DiscussionNodes", "message"]
@@ -103,7 +105,10 @@ class DiscussionNodes(FlowNode):
         return asking.update(messages=said, current_round=number)
 
     def round_summarization_node(self, state: State) -> Update:
-        """The round is compacted, who said what left out; if configured, all note at once where they stand."""
+        """The round is compacted, who said what left out; if configured, all note at once where they stand.
+
+        Once the summaries of earlier rounds have grown long, the oldest are condensed at the same time.
+        """
         asking = self.asking(state)
         topic, number = state["current_topic"], state["current_round"]
         said = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
@@ -113,9 +118,14 @@ class DiscussionNodes(FlowNode):
         if self.config.session.positions == "every_round":
             members = asking.participants()
             asked += [member.round_position(state, topic, number, said) for member in members]
+        if old := due(state, topic):
+            asked.append(self.summarizer(state).digest(state, topic, number, old[-1]["round"]))
         reply, *noted = asking.all(asked)
+        digests = [_digest(asking, state, noted.pop(), old)] if old else []
         summary = RoundSummary(topic=topic, round=number, text=reply.value or "")
-        return asking.update(round_summaries=[summary], positions=positions(state, "round", noted))
+        return asking.update(
+            round_summaries=[summary], digests=digests, positions=positions(state, "round", noted)
+        )
 
     def end_topic_poll_node(self, state: State) -> Update:
         """A secret poll: conclude this topic?"""
@@ -186,6 +196,25 @@ def message(
         content=content,
         at=at,
     )
+
+
+def _digest(asking: Asking, state: State, reply: Reply[str], old: Sequence[RoundSummary]) -> Digest:
+    """What is told from here on in place of the summaries `old` and those before them."""
+    topic, condensed = state["current_topic"], old[-1]["round"]
+    text = reply.value or stand_in(state, topic, old)
+    if not reply.value:
+        what = (
+            f"After round {state['current_round']}, rounds {old[0]['round']} to {condensed} could not be condensed. "
+            f"The panel is told the first sentence of the summary of each: {reply.reason}"
+        )
+        asking.note("warning", reply.member["id"], what)
+    elif len(text) > LONGEST:
+        what = (
+            f"The digest of rounds 1 to {condensed} has {len(text):,} characters. "
+            f"The panel is told the first {LONGEST:,}."
+        )
+        asking.note("warning", reply.member["id"], what)
+    return Digest(topic=topic, round=state["current_round"], condensed=condensed, text=text)
 
 
 def _decided(state: State, action: str) -> Update:
