@@ -24,7 +24,14 @@ from pydantic_core import PydanticUndefined
 from docs.picture import make_picture
 from virtual_agora import errors, hitl
 from virtual_agora.config.defaults import offline_panel
-from virtual_agora.config.models import AgentConfig, Config, PanelConfig, SessionConfig
+from virtual_agora.config.models import (
+    AgentConfig,
+    BudgetConfig,
+    Caps,
+    Config,
+    PanelConfig,
+    SessionConfig,
+)
 from virtual_agora.events import CallStarted, Event, Token
 from virtual_agora.execution.session import Agora
 from virtual_agora.flow.error_recovery import TABLE
@@ -65,6 +72,8 @@ def configuration() -> str:
     for title, model in (
         ("The file", Config),
         ("`session`", SessionConfig),
+        ("`budget`", BudgetConfig),
+        ("`budget.topic`", Caps),
         ("`moderator`, `summarizer`, `report_writer`", AgentConfig),
         ("Each of `agents`", PanelConfig),
     ):

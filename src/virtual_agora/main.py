@@ -49,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--session", metavar="NAME", help="a name for the session")
     run.add_argument("--seed", type=_seed, metavar="N", help="the seed of every random choice")
     run.add_argument(
+        "--budget",
+        type=_dollars,
+        metavar="DOLLARS",
+        help="the most that the session may cost before you are asked, in US dollars",
+    )
+    run.add_argument(
         "--reports-dir",
         type=Path,
         default=Path("reports"),
@@ -205,6 +211,18 @@ def _seed(text: str) -> int:
     if not text.isdecimal() or len(text) > len(str(MAX_SEED)) or int(text) > MAX_SEED:
         raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {MAX_SEED}")
     return int(text)
+
+
+def _dollars(text: str) -> float:
+    # Imported only here, so that --help answers at once.
+    from virtual_agora.amounts import read
+
+    try:
+        return float(read("cost", text, 0))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "a budget is an amount of US dollars above 0, such as 2.50"
+        ) from None
 
 
 def _number(text: str) -> int:

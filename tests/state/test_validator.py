@@ -125,7 +125,7 @@ def test_a_real_state_is_valid(whole):
         (put(status="stuck"), "status: Input should be 'running' or 'complete'"),
         (
             put(concluded_by="banana"),
-            "concluded_by: Input should be '', 'vote', 'user' or 'max_rounds'",
+            "concluded_by: Input should be '', 'vote', 'user', 'max_rounds' or 'budget'",
         ),
         (
             put(decision="banana"),
@@ -148,7 +148,7 @@ def test_a_real_state_is_valid(whole):
         ),
         (
             first("topic_summaries", concluded_by=""),
-            "topic_summaries.0.concluded_by: Input should be 'vote', 'user' or 'max_rounds'",
+            "topic_summaries.0.concluded_by: Input should be 'vote', 'user', 'max_rounds' or 'budget'",
         ),
         (
             put(usage={"m": {**USED, "calls": -5}}),

@@ -19,6 +19,7 @@ from pyarrow import parquet
 from tests.production.test_kill import hashes, kill, saved, wait_for
 from tests.studies.conftest import BRIEF, TWO, design
 from tests.support.wire import Wire
+from virtual_agora.estimates.calls import SECTIONS, calls_of
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import check_answer, default_answer
 from virtual_agora.main import main
@@ -26,7 +27,6 @@ from virtual_agora.providers.vendors import check_provider
 from virtual_agora.state.demo import DEMO_STAMP
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.studies.design import load_design
-from virtual_agora.studies.estimate import SECTIONS, calls_of
 from virtual_agora.studies.grid import Grid
 
 COMMAND = [sys.executable, "-m", "virtual_agora.main"]

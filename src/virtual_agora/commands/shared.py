@@ -23,6 +23,7 @@ from virtual_agora.execution.session import Agora
 from virtual_agora.private import make_folder
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
+from virtual_agora.providers.pricing import require_prices
 from virtual_agora.providers.vendors import VENDORS, Vendor, check_provider, require_key
 from virtual_agora.state.sqlite import DATABASE
 
@@ -46,11 +47,21 @@ def check_ready(config: Config) -> None:
         require_address(vendor.name, agent.base_url)
         require_extra(vendor.name)
         require_key(vendor.name, agent.base_url)
+    require_prices(config)
     Prompts(Path(config.prompts) if config.prompts else None).check()
 
 
 def configuration(chosen: Namespace) -> tuple[Config, str]:
     """The configuration to use, and a sentence on where it comes from."""
+    config, remark = _panel(chosen)
+    most = getattr(chosen, "budget", None)
+    if most is None:
+        return config, remark
+    budget = config.budget.model_copy(update={"cost": most})
+    return config.model_copy(update={"budget": budget}), remark
+
+
+def _panel(chosen: Namespace) -> tuple[Config, str]:
     config = load_config(chosen.config, check_provider)
     provider = getattr(chosen, "provider", None)
     if provider is not None:

@@ -75,6 +75,7 @@ NODES: dict[str, int] = {
 WAYS = {
     "get_theme": edges.after_theme,
     "agenda_approval": edges.after_agenda_approval,
+    "announce_item": edges.after_announcement,
     "opening_positions": edges.after_opening_positions,
     "user_turn": edges.after_user_turn,
     "discussion_round": edges.after_discussion,
@@ -114,7 +115,6 @@ def build_graph(flow: VirtualAgoraV13Flow) -> StateGraph[Any, Any, Any, Any]:
     for one, other in (
         ("config_and_keys", "agent_instantiation"),
         ("agent_instantiation", "get_theme"),
-        ("announce_item", "opening_positions"),
         ("agenda_proposal", "topic_refinement"),
         ("topic_refinement", "collate_proposals"),
         ("collate_proposals", "agenda_voting"),

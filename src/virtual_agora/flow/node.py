@@ -17,6 +17,7 @@ from virtual_agora.flow.asking import Asking
 from virtual_agora.flow.assembly import Assembly
 from virtual_agora.providers.redaction import redact
 from virtual_agora.state.schema import AgentRecord, Notice, PhaseRecord, VirtualAgoraState
+from virtual_agora.state.usage import concluding
 
 __all__ = ["FlowNode", "V13NodeWrapper", "decision"]
 
@@ -34,9 +35,9 @@ class FlowNode(Assembly):
 
     config: Config
 
-    def asking(self, state: State) -> Asking:
-        """Begin to ask agents."""
-        return Asking(self, state)
+    def asking(self, state: State, *, beside: bool = False) -> Asking:
+        """Begin to ask agents; `beside` another step, which looks after the budget for both."""
+        return Asking(self, state, beside=beside)
 
     def moderator(self, state: State) -> Moderator:
         """The moderator."""
@@ -49,6 +50,24 @@ class FlowNode(Assembly):
     def report_writer(self, state: State) -> ReportWriter:
         """The report writer."""
         return ReportWriter(_record(state, "report_writer"), self.prompts)
+
+
+PASSED_OVER: Mapping[str, frozenset[str]] = {
+    "": frozenset(),
+    "topic": frozenset({"final_considerations", "closing_positions"}),
+    "session": frozenset(
+        {
+            "topic_refinement",
+            "collate_proposals",
+            "agenda_voting",
+            "synthesize_agenda",
+            "agenda_approval",
+            "final_considerations",
+            "closing_positions",
+        }
+    ),
+}
+"""The steps that do nothing on the way to an end that the budget has brought, by what is concluded."""
 
 
 class HasNodes(Protocol):
@@ -73,6 +92,8 @@ class V13NodeWrapper:
     def __call__(self, state: State) -> Update:
         """Run the step; its update also says when the session enters another phase, unless another step's does."""
         try:
+            if self.name in PASSED_OVER[concluding(state)]:
+                return {"notices": []} | self._entering(state)
             update: Update = getattr(self.flow.nodes, f"{self.name}_node")(state)
             if unknown := sorted(set(update) - set(VirtualAgoraState.__annotations__)):
                 raise KeyError(f"the update has unknown fields: {', '.join(unknown)}")
@@ -80,10 +101,13 @@ class V13NodeWrapper:
             raise
         except Exception as cause:  # whatever it is, it is this step's failure
             raise NodeExecutionError(self.name, cause, told=redact) from cause
+        return update | self._entering(state)
+
+    def _entering(self, state: State) -> Update:
         if not self.enters or (state.get("phase_history") and state["current_phase"] == self.phase):
-            return update
+            return {}
         entered = PhaseRecord(phase=self.phase, node=self.name)
-        return update | {"current_phase": self.phase, "phase_history": [entered]}
+        return {"current_phase": self.phase, "phase_history": [entered]}
 
 
 def decision(state: State, what: str) -> Notice:

@@ -61,6 +61,8 @@ def pending(state: State) -> str:
     # From a rejection to the next approval it is not known which of two agendas the ballots were about.
     if state.get("decision") == "reject":
         return "proposed; not approved so far"
+    if state.get("status") == "complete":
+        return "proposed; never approved"
     proposed = sorted(candidates) == sorted(state.get("proposed_agenda", []))
     return "proposed; waits for the user's word" if proposed else ""
 
@@ -158,6 +160,8 @@ def conclusion(state: State, topic: str) -> str:
             return f"closed by the user; {counted}"
         case "max_rounds":
             return f"closed because the last round allowed had been held; {counted}, and {rule}"
+        case "budget":
+            return f"closed because the budget was used up; {counted}"
     return "not closed yet"
 
 

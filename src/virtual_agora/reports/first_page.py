@@ -13,6 +13,7 @@ from virtual_agora.reports.markdown import inline
 from virtual_agora.reports.verdicts import agreement, unsettled
 from virtual_agora.state.demo import DEMO_STAMP, SCRIPTED, demo_stamp
 from virtual_agora.state.schema import Notice, NoticeKind
+from virtual_agora.state.usage import concluding
 
 __all__ = ["ALL_WELL", "Remark", "warnings"]
 
@@ -63,9 +64,10 @@ def _whole(state: State) -> list[Remark]:
         notice["kind"] == "user" and notice["text"].endswith(EARLY)
         for notice in state.get("notices", [])
     )
-    if not left and not by_user:
+    by_budget = concluding(state) == "session"
+    if not left and not by_user and not by_budget:
         return []
-    who = " by the user" if by_user else " by vote"
+    who = " because of the budget" if by_budget else " by the user" if by_user else " by vote"
     undiscussed = f"{amount(left, 'topic') if left else 'no topic'} of the agenda"
     were = "were" if left > 1 else "was"
     return [Remark("Ended early", f"Closed{who}: {undiscussed} {were} left undiscussed.")]

@@ -14,11 +14,14 @@ from langgraph.channels.delta import DeltaChannel
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from virtual_agora.state.usage import Budgeted, Count, Scope, Spent, Usage, add_usage
+
 __all__ = [
     "PROTOCOL_VERSION",
     "SCHEMA_VERSION",
     "AgentRecord",
     "Ballot",
+    "Budgeted",
     "Change",
     "ContextDocument",
     "Digest",
@@ -33,6 +36,8 @@ __all__ = [
     "Proposal",
     "Report",
     "RoundSummary",
+    "Scope",
+    "Spent",
     "Tally",
     "TopicSummary",
     "Usage",
@@ -59,11 +64,10 @@ A session without one is of this protocol's first releases, which did not keep i
 SNAPSHOT_EVERY = 1000
 """Updates of a growing field between two full copies of it in the checkpoints (see `docs/adr`)."""
 
-Count = Annotated[int, Field(ge=0)]
 Phase = Annotated[int, Field(ge=0, le=5)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Stance = Annotated[int, Field(ge=-3, le=3)]
-Cause = Literal["vote", "user", "max_rounds"]
+Cause = Literal["vote", "user", "max_rounds", "budget"]
 Moment = Literal["before", "round", "after", "control", "single_model"]
 NoticeKind = Literal[
     "skipped", "excluded", "repaired", "abstained", "replaced", "warning", "dropped", "user"
@@ -75,15 +79,6 @@ def extend(value: list[Any], writes: Sequence[Sequence[Any]]) -> list[Any]:
     for write in writes:
         value.extend(write)
     return value
-
-
-def add_usage(total: Mapping[str, Usage], delta: Mapping[str, Usage]) -> dict[str, Usage]:
-    """Sum usage model by model. A cost unknown once stays unknown for that model."""
-    merged = dict(total)
-    for model, used in delta.items():
-        before = merged.get(model)
-        merged[model] = used if before is None else _sum_usage(before, used)
-    return merged
 
 
 def merge_agents(known: Sequence[AgentRecord], delta: Sequence[AgentRecord]) -> list[AgentRecord]:
@@ -100,33 +95,6 @@ def merge_excluded(known: Sequence[str], delta: Sequence[str]) -> list[str]:
 def merge_failures(known: Mapping[str, int], delta: Mapping[str, int]) -> dict[str, int]:
     """Take over how many turns members have lost in a row, of those in `delta`."""
     return {**known, **delta}
-
-
-class Usage(TypedDict):
-    """What calls to one model took: counts, tokens, prompt characters, and US dollars (None: price unknown)."""
-
-    calls: Count
-    failed: Count
-    repaired: Count
-    input_tokens: Count
-    output_tokens: Count
-    cached_tokens: Count
-    prompt_chars: Count
-    cost: Annotated[float, Field(ge=0)] | None
-
-
-def _sum_usage(one: Usage, other: Usage) -> Usage:
-    costs = (one["cost"], other["cost"])
-    return Usage(
-        calls=one["calls"] + other["calls"],
-        failed=one["failed"] + other["failed"],
-        repaired=one["repaired"] + other["repaired"],
-        input_tokens=one["input_tokens"] + other["input_tokens"],
-        output_tokens=one["output_tokens"] + other["output_tokens"],
-        cached_tokens=one["cached_tokens"] + other["cached_tokens"],
-        prompt_chars=one["prompt_chars"] + other["prompt_chars"],
-        cost=None if costs[0] is None or costs[1] is None else costs[0] + costs[1],
-    )
 
 
 class AgentRecord(TypedDict):
@@ -435,4 +403,7 @@ class VirtualAgoraState(TypedDict, total=False):
         list[PhaseRecord], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]
     notices: Annotated[list[Notice], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+
+    # What it takes. `budget` is there once something is to be said of it.
+    budget: Budgeted
     usage: Annotated[dict[str, Usage], add_usage]

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from virtual_agora.state.schema import VirtualAgoraState
+from virtual_agora.state.usage import concluding
 
 __all__ = ["ValidationResult", "validate_state_consistency"]
 
@@ -71,10 +72,16 @@ def _type_errors(state: State) -> Iterator[str]:
 
 
 def _missing(state: State) -> Iterator[str]:
-    phase = state.get("current_phase", 0)
+    # With its budget used up before its first topic, a session goes straight to its end.
+    phase = min(state.get("current_phase", 0), 1 if _without_topics(state) else 5)
     absent = [name for name in _until(phase, PRESENT) if name not in state]
     empty = [name for name in _until(phase, FILLED) if not state.get(name)]
     yield from (f"{name} is missing in phase {phase}" for name in [*absent, *empty])
+
+
+def _without_topics(state: State) -> bool:
+    taken_up = state.get("current_topic") or state.get("completed_topics")
+    return concluding(state) == "session" and not taken_up
 
 
 def _until(phase: int, fields: Mapping[int, str]) -> Iterator[str]:
@@ -104,7 +111,8 @@ def _topics(state: State) -> Rows:
     yield not both, f"both open and completed: {_names(both)}"
     yield current not in agenda, "the current topic is still on the agenda"
     yield current not in completed, "the current topic is already completed"
-    yield bool(current) or phase != 2, "there is no current topic in phase 2"
+    concluded = concluding(state) == "session"
+    yield bool(current) or phase != 2 or concluded, "there is no current topic in phase 2"
     yield not current or phase in (2, 3), f"there is a current topic in phase {phase}"
     yield (
         phase != 3 or bool(state["concluded_by"]),

@@ -36,6 +36,7 @@ _QUESTIONS = {
     "periodic_stop": "at a regular stop",
     "topic_continuation": "for your word on going on",
     "provider_failure": "because models cannot be reached",
+    "budget_reached": "because the budget is used up",
 }
 
 
@@ -204,6 +205,7 @@ def _ended(concluded_by: str) -> str:
         "vote": "concluded by vote",
         "user": "closed by you",
         "max_rounds": "all rounds used",
+        "budget": "closed because of the budget",
     }.get(concluded_by, concluded_by)
 
 

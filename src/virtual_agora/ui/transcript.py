@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from virtual_agora import amounts
 from virtual_agora.events import (
     CallFailed,
     CallRetried,
@@ -46,6 +47,7 @@ _CONCLUDED = {
     "vote": "The participants conclude this topic.",
     "user": "You closed this topic.",
     "max_rounds": "The highest number of rounds is reached; the topic is closed.",
+    "budget": "The topic is closed because of the budget.",
 }
 _STANDS = {
     "before": "Where they stand before anybody has spoken",
@@ -303,6 +305,9 @@ def _decision(answer: Mapping[str, Any]) -> str:
     said = str(answer["action"]).replace("_", " ")
     if answer.get("reason"):
         said += f": {answer['reason']}"
+    raised = [amounts.said(k, answer[k]) for k in amounts.KINDS if answer.get(k) is not None]
+    if raised:
+        said += f" to {' and '.join(raised)}"
     if answer.get("model"):
         said += f": {answer['provider']}/{answer['model']}"
     return said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from virtual_agora import hitl
 from virtual_agora.config.models import AgentConfig
 from virtual_agora.flow.node import FlowNode, State, Update
+from virtual_agora.providers.pricing import require_prices
 from virtual_agora.providers.vendors import check_provider, one_model, require_key
 from virtual_agora.state.schema import AgentRecord, Notice
 
@@ -17,10 +18,11 @@ class OpeningNodes(FlowNode):
     """Configuration, assembly, theme."""
 
     def config_and_keys_node(self, state: State) -> Update:
-        """Every provider in use is known and has its key; the key itself is not kept."""
+        """Every provider in use is known and has its key, and a price where the cost has a cap; the key itself is not kept."""
         for agent in self.config.everyone():
             check_provider(agent.provider)
             require_key(agent.provider, agent.base_url)
+        require_prices(self.config)
         return {"agenda_rejections": 0}
 
     def agent_instantiation_node(self, state: State) -> Update:
