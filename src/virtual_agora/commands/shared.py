@@ -19,6 +19,7 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.execution.session import Agora
+from virtual_agora.execution.telemetry import check_telemetry
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
@@ -44,6 +45,7 @@ def check_ready(config: Config) -> None:
         require_extra(vendor.name)
         require_key(vendor.name, agent.base_url)
     Prompts(Path(config.prompts) if config.prompts else None).check()
+    check_telemetry()
 
 
 def configuration(chosen: Namespace) -> tuple[Config, str]:
