@@ -23,6 +23,7 @@ __all__ = [
     "SessionFinished",
     "SessionStarted",
     "StepFinished",
+    "StepStarted",
     "Stopping",
     "Token",
 ]
@@ -38,19 +39,23 @@ Listener = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted(Event):
-    """A run of the session begins; `resumed` when steps of it were already saved, `stamp` as `state.demo` has it."""
+    """A run of the session begins; `resumed` when steps of it were already saved, `stamp` as `state.demo` has it.
+
+    `begun` is when the session was created, ISO 8601 in UTC; it is the same in all its runs.
+    """
 
     session_id: str
     theme: str
     resumed: bool
     stamp: str
+    begun: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CallStarted(Event):
     """An agent is being asked. `task` is the prompt's name, e.g. `statement`; `model` is `provider/model`.
 
-    `charge` is that of a further prompt, e.g. `dissenter`, or empty.
+    `charge` is that of a further prompt, e.g. `dissenter`, or empty. `node` is the step that asks.
     """
 
     call_id: str
@@ -61,6 +66,7 @@ class CallStarted(Event):
     topic: str
     round: int
     charge: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +80,26 @@ class Token(Event):
 
 @dataclass(frozen=True, slots=True)
 class CallRetried(Event):
-    """An attempt failed and another follows after `wait` seconds; tokens of the call so far are void."""
+    """An attempt failed and another follows after `wait` seconds; tokens of the call so far are void.
+
+    `error` is the name of the exception (`virtual_agora.errors`): it tells a failure from an answer asked for again.
+    """
 
     call_id: str
     agent: str
     attempt: int
     wait: float
     reason: str
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CallFinished(Event):
-    """An agent has answered. Tokens are counts, `seconds` wall time, `cost` US dollars (None: unknown price)."""
+    """An agent has answered. Tokens are counts, `seconds` wall time, `cost` US dollars (None: unknown price).
+
+    `cached_tokens` are among the input tokens. `attempts` counts requests sent, `repairs` those of them that asked again
+    because of what the answer was.
+    """
 
     call_id: str
     agent: str
@@ -94,16 +108,37 @@ class CallFinished(Event):
     output_tokens: int
     cost: float | None
     seconds: float
+    cached_tokens: int = 0
+    attempts: int = 1
+    repairs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CallFailed(Event):
-    """An agent could not answer, and no further attempt is made in this call."""
+    """An agent could not answer, and no further attempt is made in this call.
+
+    `error` is the name of the exception; the other fields are as those of `CallFinished`: a call that failed may cost.
+    """
 
     call_id: str
     agent: str
     task: str
     reason: str
+    error: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = 0.0
+    seconds: float = 0.0
+    cached_tokens: int = 0
+    attempts: int = 0
+    repairs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted(Event):
+    """A step begins: for the first time, or from its top after a question or a break."""
+
+    node: str
 
 
 @dataclass(frozen=True, slots=True)

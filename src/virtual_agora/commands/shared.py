@@ -20,6 +20,7 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.execution.session import Agora
+from virtual_agora.execution.telemetry import check_telemetry
 from virtual_agora.private import make_folder
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
@@ -49,6 +50,7 @@ def check_ready(config: Config) -> None:
         require_key(vendor.name, agent.base_url)
     require_prices(config)
     Prompts(Path(config.prompts) if config.prompts else None).check()
+    check_telemetry()
 
 
 def configuration(chosen: Namespace) -> tuple[Config, str]:

@@ -15,7 +15,9 @@ TOPICS = (1, 20)
 """The fewest and the most topics of an agenda that the participants propose."""
 
 
-WRITING = frozenset({"round_summary", "topic_summary", "report_outline", "report_section"})
+WRITING = frozenset(
+    {"round_summary", "digest", "topic_summary", "report_outline", "report_section"}
+)
 """The tasks that bring what was said into reports. They are all that a session still asks for once its budget is used up."""
 
 

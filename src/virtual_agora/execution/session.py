@@ -28,6 +28,7 @@ from virtual_agora.execution.forking import forked
 from virtual_agora.execution.log import SessionLog
 from virtual_agora.execution.standing import SessionInfo, Step, next_step, standing
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
+from virtual_agora.execution.telemetry import Telemetry
 from virtual_agora.flow.files import reports_folder
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.flow.interrupts import GraphInterrupt
@@ -97,6 +98,7 @@ class Agora:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
+        self._telemetry = self._open.enter_context(Telemetry())
         self._saver = self._open.enter_context(
             open_store(self.data_dir, self._database, term=self._term)
         )
@@ -154,16 +156,20 @@ class Agora:
             SessionLockedError: another process is running it.
             GraphDrained: `control` asked for it.
             NodeExecutionError: a step failed; everything before it is saved.
+            UsageError: the environment asks for telemetry that cannot be had; see `execution.telemetry`.
         """
         control = control or RunControl()
         company = _Company(listener, answer, control)
         with company, self._lock(session_id), storage_errors(self._saver.place):
             flow = self._flow(session_id, control)
             secret = encryption_key() is not None
-            with SessionLog(
-                self.data_dir / "logs", session_id, self._clock, without_content=secret
-            ) as log:
-                flow.listener = _both(log, company.tell)
+            with (
+                SessionLog(
+                    self.data_dir / "logs", session_id, self._clock, without_content=secret
+                ) as log,
+                self._telemetry.leg() as traced,
+            ):
+                flow.listener = _all(log, traced, company.tell)
                 try:
                     return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:
@@ -319,6 +325,7 @@ def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) ->
             theme=before["main_topic"],
             resumed=bool(before.get("phase_history")),
             stamp=demo_stamp(before),
+            begun=before["start_time"],
         )
     )
     try:
@@ -330,10 +337,10 @@ def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) ->
     return Leg("complete", None, folder)
 
 
-def _both(one: Listener, other: Listener) -> Listener:
+def _all(*listeners: Listener) -> Listener:
     def tell(event: Event) -> None:
-        one(event)
-        other(event)
+        for listener in listeners:
+            listener(event)
 
     return tell
 

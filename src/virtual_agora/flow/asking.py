@@ -11,7 +11,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from langgraph.config import get_stream_writer
+from langgraph.config import get_config, get_stream_writer
 from langgraph.errors import GraphDrained
 from langgraph.func import task
 from pydantic import BaseModel
@@ -188,6 +188,7 @@ class Asking:
         """Start all calls, then wait for all of them; none is started once the run is to end."""
         self._assembly.check_may_go_on(self._session_id)
         members = [self._ledger.agent(request.member["id"]) for request in requests]
+        node = get_config()["metadata"]["langgraph_node"]
         calls = []
         for request, member in zip(requests, members, strict=True):
             self._calls += 1
@@ -197,6 +198,7 @@ class Asking:
                 role=member["role"],
                 provider=member["provider"],
                 model=member["model"],
+                node=node,
             )
             asked = Request(member, request.call, request.form)
             calls.append(model_call(self._assembly, asked, caller))

@@ -22,9 +22,12 @@ from virtual_agora.state.schema import AgentRecord
 __all__ = ["Assembly"]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Assembly:
-    """Everybody who can be asked in a session, as far as this process is concerned."""
+    """Everybody who can be asked in a session, as far as this process is concerned.
+
+    It is handed to the tasks, whose arguments LangChain's tracers write down; so it shows nothing of what it holds.
+    """
 
     prompts: Prompts
     clock: Clock
@@ -58,7 +61,8 @@ class Assembly:
         `create_provider` is looked up at every call, so that a test can put another far end in its place.
         """
         secret = key_of(check_provider(agent["provider"]))
-        key = (agent["id"], agent["provider"], agent["model"], agent["base_url"], secret)
+        # The key's hash is enough to tell it from another, and no place from which it could get out.
+        key = (agent["id"], agent["provider"], agent["model"], agent["base_url"], hash(secret))
         if key not in self._models:
             self._models[key] = providers.create_provider(
                 agent["provider"],

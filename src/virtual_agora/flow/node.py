@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from langgraph.config import get_stream_writer
 from langgraph.errors import GraphBubbleUp
 
 from virtual_agora.agents.moderator import Moderator
@@ -13,6 +14,7 @@ from virtual_agora.agents.report_writer import ReportWriter
 from virtual_agora.agents.summarizer import Summarizer
 from virtual_agora.config.models import Config
 from virtual_agora.errors import NodeExecutionError
+from virtual_agora.events import StepStarted
 from virtual_agora.flow.asking import Asking
 from virtual_agora.flow.assembly import Assembly
 from virtual_agora.providers.redaction import redact
@@ -25,7 +27,7 @@ State = Mapping[str, Any]
 Update = dict[str, Any]
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class FlowNode(Assembly):
     """What the steps of every phase share: the rules, the agents, the human.
 
@@ -91,6 +93,7 @@ class V13NodeWrapper:
 
     def __call__(self, state: State) -> Update:
         """Run the step; its update also says when the session enters another phase, unless another step's does."""
+        get_stream_writer()(StepStarted(self.name))
         try:
             if self.name in PASSED_OVER[concluding(state)]:
                 return {"notices": []} | self._entering(state)

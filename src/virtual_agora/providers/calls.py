@@ -87,19 +87,20 @@ class ModelCall:
         """
         request, caller, took = self.request, self.caller, self.took
         called = f"{caller.provider}/{caller.model}"
-        about = (request.task, request.topic, request.round, request.charge)
+        about = (request.task, request.topic, request.round, request.charge, caller.node)
         self.emit(CallStarted(caller.call_id, caller.agent, caller.role, called, *about))
         started = self.clock.elapsed()
         try:
-            schema = request.schema
-            reply, data = self._structured(schema) if schema else (self._text(), None)
+            try:
+                schema = request.schema
+                reply, data = self._structured(schema) if schema else (self._text(), None)
+            finally:
+                took["seconds"] = self.clock.elapsed() - started
         except ProviderError as error:
-            self.emit(CallFailed(caller.call_id, caller.agent, request.task, error.message))
+            failed = type(error).__name__
+            self.emit(CallFailed(**self._account(), reason=error.message, error=failed))
             raise
-        finally:
-            took["seconds"] = self.clock.elapsed() - started
-        used = (took["input_tokens"], took["output_tokens"], took["cost"], took["seconds"])
-        self.emit(CallFinished(caller.call_id, caller.agent, request.task, *used))
+        self.emit(CallFinished(**self._account()))
         return CallResult(
             **took,
             text=reply.text,
@@ -108,6 +109,12 @@ class ModelCall:
             model=called,
             at=self.clock.timestamp(),
         )
+
+    def _account(self) -> dict[str, Any]:
+        """Who was asked and what it took, as the events that end a call have it."""
+        who = {"call_id": self.caller.call_id, "agent": self.caller.agent}
+        spent = {name: value for name, value in self.took.items() if name != "prompt_chars"}
+        return {**who, "task": self.request.task, **spent}
 
     def _text(self) -> Reply:
         """An answer in free text, asked for once more if its check finds a fault.
@@ -126,7 +133,7 @@ class ModelCall:
 
     def _reask(self, reply: Reply, gave: str, problem: str, **form: str) -> None:
         self.took["repairs"] += 1
-        self._tell_retry(0.0, f"{self._who} gave {gave}: {problem}")
+        self._tell_retry(0.0, f"{self._who} gave {gave}: {problem}", MalformedAnswerError)
         self._conversation += ask_again(reply.text, problem, **form)
 
     def _structured(self, schema: type[BaseModel]) -> tuple[Reply, dict[str, Any]]:
@@ -282,8 +289,8 @@ class ModelCall:
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome and state.outcome.exception()
         assert isinstance(error, TransientProviderError)  # nothing else is tried again
-        self._tell_retry(state.upcoming_sleep, error.message)
+        self._tell_retry(state.upcoming_sleep, error.message, type(error))
 
-    def _tell_retry(self, wait: float, reason: str) -> None:
-        caller = self.caller
-        self.emit(CallRetried(caller.call_id, caller.agent, self.took["attempts"], wait, reason))
+    def _tell_retry(self, wait: float, reason: str, error: type[ProviderError]) -> None:
+        who, attempt = (self.caller.call_id, self.caller.agent), self.took["attempts"]
+        self.emit(CallRetried(*who, attempt, wait, reason, error.__name__))

@@ -54,13 +54,14 @@ class CallPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks whom: for events and messages."""
+    """Who asks whom: for events and messages. `node` is the step that asks, where one does."""
 
     call_id: str
     agent: str
     role: str
     provider: str
     model: str
+    node: str = ""
 
 
 class Took(TypedDict):
