@@ -16,8 +16,8 @@ from pathlib import Path
 import yaml
 from pyarrow import parquet
 
-from tests.production.test_kill import hashes, kill, saved, wait_for
 from tests.studies.conftest import BRIEF, TWO, design
+from tests.support.processes import hashes, kill, saved, wait_for
 from tests.support.wire import Wire
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import check_answer, default_answer
