@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import gc
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["cli", "main", "parser"]
@@ -135,13 +137,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line and return its exit code; errors are printed, not raised."""
     chosen = parser().parse_args(arguments)
     # Imported only here, so that --help answers at once.
-    from virtual_agora import commands
     from virtual_agora.errors import Exit, NodeExecutionError, VirtualAgoraError
-    from virtual_agora.ui.interruption import discard_output
 
-    # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
-    gc.freeze()
     try:
+        from virtual_agora import commands
+        from virtual_agora.ui.interruption import discard_output
+
+        # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
+        gc.freeze()
         code: int = getattr(commands, chosen.command)(chosen)
         sys.stdout.flush()  # at exit it would be too late to say what goes wrong with it
     except KeyboardInterrupt:
@@ -166,6 +169,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def cli() -> None:
     """The entry point of the installed command."""
+    # While no run is under way these do what Ctrl-C does; a run has ways of its own (`ui.interruption`).
+    for name in ("SIGTERM", "SIGHUP"):
+        if signal.getsignal(number := getattr(signal, name, signal.SIGINT)) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     sys.exit(main())
 
 
@@ -212,8 +219,9 @@ def _folder(text: str) -> Path:
 
 
 def _say(*lines: str) -> None:
-    for line in filter(None, lines):
-        print(line, file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        for line in filter(None, lines):
+            print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

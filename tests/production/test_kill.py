@@ -7,7 +7,6 @@ The session runs as the installed command, the server in a process of its own; i
 from __future__ import annotations
 
 import json
-import signal
 from collections import Counter
 
 import pytest
@@ -90,7 +89,7 @@ def test_one_signal_ends_a_long_wait_for_another_attempt(folder, wire):
         return len(received) >= 3 and log.exists() and '"CallRetried"' in log.read_text()
 
     wait_for(wire, three_at_work)
-    process.send_signal(signal.SIGINT)
+    process.terminate()
     said, _ = process.communicate(timeout=20)
     assert process.returncode == 130, said
     assert "virtual-agora resume s" in said

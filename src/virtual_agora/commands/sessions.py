@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -39,7 +38,7 @@ from virtual_agora.flow.files import reports_folder
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.forms import answerer
-from virtual_agora.ui.interruption import discard_output, interruptible
+from virtual_agora.ui.interruption import GONE, discard_output, interruptible, leaving
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
 
 __all__ = ["fork", "report", "resume", "run", "sessions", "show"]
@@ -178,14 +177,14 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     if yes:
         answer = default_answer
     elif is_interactive():
-        answer = _at_leisure(answerer(view))
+        answer = _at_leisure(answerer(view), control)
     console: Console = view.console
-    view.recall(agora.snapshot(session_id))
     try:
+        view.recall(agora.snapshot(session_id))
         with view, interruptible(tell, console, control, stopped):
             leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):
-        if unread:
+        if unread and control.drain_reason != GONE:
             sys.stderr.write(f"{stopped}\n")
             raise unread[0] from None
         console.print(stopped)
@@ -204,15 +203,12 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     return Exit.DONE
 
 
-def _at_leisure(answer: Answerer) -> Answerer:
-    """`answer`, during which Ctrl-C leaves at once, since no call is in flight, and a key can be mended."""
+def _at_leisure(answer: Answerer, control: RunControl) -> Answerer:
+    """`answer`, during which a signal leaves at once, since no call is in flight, and a key can be mended."""
 
     def ask(question: Question) -> Any:
-        running = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
+        with leaving(control):
             given = answer(question)
-        finally:
-            signal.signal(signal.SIGINT, running)
         if question["type"] == "provider_failure":
             load_env(Path())
         return given
