@@ -61,7 +61,7 @@ def command_line() -> str:
     parts.append(
         "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 2 | bad usage or configuration |\n"
         "| 3 | the session waits for a human, or a study's budget is used up; the command to go on is printed |\n"
-        "| 4 | failed; everything up to there is saved |\n| 130 | interrupted; everything is saved |\n"
+        "| 4 | failed; everything up to there is saved |\n| 130 | interrupted, by Ctrl-C, SIGTERM or a terminal that went away; everything is saved |\n"
     )
     return "\n".join(parts)
 

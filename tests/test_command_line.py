@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
 from filelock import FileLock
 
 from tests.conftest import THEME
+from tests.support.terminal import Terminal
 from tests.support.wire import Wire
 from virtual_agora.main import main
 from virtual_agora.state.schema import SCHEMA_VERSION
@@ -592,45 +589,6 @@ def test_an_output_that_takes_no_more_is_said(say):
 
 
 # -- a person at a terminal --------------------------------------------------------------------------------
-
-
-class Terminal:
-    """The command in a terminal of its own, with keys and a screen."""
-
-    def __init__(self, folder, *words):
-        self.screen = ""
-        pid, self._fd = pty.fork()
-        if pid == 0:
-            os.chdir(folder)
-            os.environ["TERM"] = "xterm-256color"
-            os.execv(COMMAND[0], [*COMMAND, *words])
-        self.pid = pid
-
-    def until(self, text, seconds=60):
-        deadline = time.monotonic() + seconds
-        while text not in self.screen:
-            assert time.monotonic() < deadline, self.screen[-2000:]
-            if select.select([self._fd], [], [], 0.1)[0]:
-                try:
-                    self.screen += os.read(self._fd, 65536).decode(errors="replace")
-                except OSError:
-                    break
-        assert text in self.screen, self.screen[-2000:]
-
-    def press(self, keys):
-        self.screen = ""
-        os.write(self._fd, keys.encode())
-
-    def end(self, seconds=60):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if select.select([self._fd], [], [], 0.1)[0]:
-                with contextlib.suppress(OSError):
-                    self.screen += os.read(self._fd, 65536).decode(errors="replace")
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status)
-        raise AssertionError(self.screen[-2000:])
 
 
 def test_a_person_is_asked_and_decides(folder):

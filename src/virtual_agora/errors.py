@@ -69,7 +69,7 @@ class Exit(IntEnum):
     FAILED = 4
     """Everything up to the failure is saved."""
     INTERRUPTED = 130
-    """By Ctrl-C; everything is saved."""
+    """By Ctrl-C, SIGTERM or a terminal that went away; everything is saved."""
 
 
 class VirtualAgoraError(Exception):

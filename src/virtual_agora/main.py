@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import gc
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from traceback import format_exception
 from types import TracebackType
@@ -156,13 +158,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line and return its exit code; errors are printed, not raised."""
     chosen = parser().parse_args(arguments)
     # Imported only here, so that --help answers at once.
-    from virtual_agora import commands
     from virtual_agora.errors import Exit, NodeExecutionError, VirtualAgoraError
-    from virtual_agora.ui.interruption import discard_output
 
-    # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
-    gc.freeze()
     try:
+        from virtual_agora import commands
+        from virtual_agora.ui.interruption import discard_output
+
+        # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
+        gc.freeze()
         code: int = getattr(commands, chosen.command)(chosen)
         sys.stdout.flush()  # at exit it would be too late to say what goes wrong with it
     except KeyboardInterrupt:
@@ -188,6 +191,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def cli() -> None:
     """The entry point of the installed command. What it cannot explain, a bug, is told without keys."""
     sys.excepthook = _tell_bug
+    # While no run is under way these do what Ctrl-C does; a run has ways of its own (`ui.interruption`).
+    for name in ("SIGTERM", "SIGHUP"):
+        if signal.getsignal(number := getattr(signal, name, signal.SIGINT)) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     sys.exit(main())
 
 
@@ -253,8 +260,9 @@ def _say(*lines: str) -> None:
     from virtual_agora.cleaning import clean
     from virtual_agora.providers.redaction import redact
 
-    for line in filter(None, lines):
-        print(clean(redact(line)), file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        for line in filter(None, lines):
+            print(clean(redact(line)), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ Some models misbehave, by their name (`FAULTS`), until the file `<log>.mended` e
 The log outlives any client: one JSON line for every request received, one more when its answer has been sent
 in full, or when the client hung up before. So a test can kill its client at any moment and count what was asked
 again. A request's line has its `messages`. `at_once` in it says how many requests for the same task, this one included, were in hand when the request
-came. `Wire` runs all this.
+came, `at` the time on the machine's steady clock, and `client` the key, where that begins with `client-`: so several processes can be told apart.
+The second line also has the `answer`'s fingerprint. `Wire` runs all this.
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ def task_of(body: dict[str, Any]) -> str:
     prompt = json.dumps(body.get("messages", []), ensure_ascii=False)
     tasks: list[str] = re.findall(r'<task name=\\?"(\w+)\\?"', prompt)
     return tasks[-1] if tasks else ""
+
+
+def fingerprint(text: str) -> str:
+    """What tells an answer from all others."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 def answer_to(body: dict[str, Any], digest: str) -> str:
@@ -267,6 +273,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(raw)
         digest = hashlib.sha256(raw).hexdigest()
         task = task_of(body)
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         number, at_once = self.server.take(task)
         self.entry = {
             "request": number,
@@ -274,15 +281,16 @@ class Handler(BaseHTTPRequestHandler):
             "model": body.get("model", ""),
             "task": task,
             "at_once": at_once,
+            "at": time.monotonic(),
+            "client": key if key.startswith("client-") else "",
         }
         self.server.write({"event": "received", **self.entry, "messages": body.get("messages", [])})
         try:
-            self._answer(raw, body, digest)
+            self._answer(raw, body, digest, key)
         finally:
             self.server.let_go(self.entry)
 
-    def _answer(self, raw: bytes, body: dict[str, Any], digest: str) -> None:
-        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+    def _answer(self, raw: bytes, body: dict[str, Any], digest: str, key: str) -> None:
         fault = self.server.fault(body, digest, key)
         if not self.server.gather(self.entry):
             fault = (400, "came_alone", {})
@@ -298,6 +306,7 @@ class Handler(BaseHTTPRequestHandler):
             text = parroted(text, key)
         if body.get("model") == HOSTILE:
             text = attacking(text, digest)
+        self.entry["answer"] = fingerprint(text)
         usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(text) // 4}
         usage["total_tokens"] = sum(usage.values())
         try:
@@ -423,17 +432,18 @@ class Wire:
 
     def received(self) -> list[dict[str, Any]]:
         """The requests that came in, in order."""
-        return [line for line in self._lines() if line["event"] == "received"]
+        return [line for line in self.lines() if line["event"] == "received"]
 
     def answered(self) -> list[dict[str, Any]]:
         """The requests whose answer went out whole, in the order in which that was done."""
-        return [line for line in self._lines() if line["event"] == "answered"]
+        return [line for line in self.lines() if line["event"] == "answered"]
 
     def abandoned(self) -> list[dict[str, Any]]:
         """The requests whose client hung up in the middle of the answer."""
-        return [line for line in self._lines() if line["event"] == "abandoned"]
+        return [line for line in self.lines() if line["event"] == "abandoned"]
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Everything in the log, in order."""
         for line in self.log.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -46,7 +45,7 @@ from virtual_agora.reports.forks import change_words
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.comparison import show_comparison
 from virtual_agora.ui.forms import answerer
-from virtual_agora.ui.interruption import discard_output, interruptible
+from virtual_agora.ui.interruption import GONE, discard_output, interruptible, leaving
 from virtual_agora.ui.sessions import sessions_table, show_session
 from virtual_agora.ui.steps import steps_list
 from virtual_agora.ui.text import one_line
@@ -209,14 +208,14 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     if yes:
         answer = default_answer
     elif is_interactive():
-        answer = _at_leisure(answerer(view))
+        answer = _at_leisure(answerer(view), control)
     console: Console = view.console
-    view.recall(agora.snapshot(session_id))
     try:
+        view.recall(agora.snapshot(session_id))
         with view, interruptible(tell, console, control, stopped):
             leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):
-        if unread:
+        if unread and control.drain_reason != GONE:
             sys.stderr.write(f"{stopped}\n")
             raise unread[0] from None
         console.print(stopped)
@@ -235,15 +234,12 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     return Exit.DONE
 
 
-def _at_leisure(answer: Answerer) -> Answerer:
-    """`answer`, during which Ctrl-C leaves at once, since no call is in flight, and a key can be mended."""
+def _at_leisure(answer: Answerer, control: RunControl) -> Answerer:
+    """`answer`, during which a signal leaves at once, since no call is in flight, and a key can be mended."""
 
     def ask(question: Question) -> Any:
-        running = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
+        with leaving(control):
             given = answer(question)
-        finally:
-            signal.signal(signal.SIGINT, running)
         if question["type"] == "provider_failure":
             load_env(Path())
         return given
