@@ -18,6 +18,7 @@ from virtual_agora.commands.shared import (
     check_ready,
     configuration,
     data_dir,
+    database,
     existing,
     is_interactive,
     make_reports_folder,
@@ -30,6 +31,7 @@ from virtual_agora.errors import (
     Exit,
     SessionLockedError,
     SessionNotFoundError,
+    SessionTakenOverError,
     StorageError,
     UsageError,
 )
@@ -61,7 +63,7 @@ def run(chosen: Namespace) -> int:
         *(f"Reading {d['name']}, about {d['tokens']:,} tokens." for d in documents),
     ):
         view.console.print(line)
-    with Agora(data_dir(chosen)) as agora:
+    with Agora(data_dir(chosen), database(chosen)) as agora:
         session_id = agora.create(
             config,
             theme=theme,
@@ -71,15 +73,14 @@ def run(chosen: Namespace) -> int:
             reports_dir=chosen.reports_dir,
             seed=chosen.seed,
         )
-        return _run_leg(agora, session_id, view, yes=chosen.yes, data_dir=chosen.data_dir)
+        return _run_leg(agora, session_id, view, chosen)
 
 
 def resume(chosen: Namespace) -> int:
     """Go on with a session where it stands."""
-    load_env(Path())
     view = make_view(plain=chosen.plain)
     with existing(chosen) as agora:
-        return _run_leg(agora, chosen.session, view, yes=chosen.yes, data_dir=chosen.data_dir)
+        return _run_leg(agora, chosen.session, view, chosen)
 
 
 def sessions(chosen: Namespace) -> int:
@@ -120,7 +121,7 @@ def report(chosen: Namespace) -> int:
     if not state.get("main_topic"):
         raise UsageError(
             f"The session {chosen.session} has no theme yet, so there is nothing to report.",
-            hint=f"Give it one: {resume_command(chosen.session, chosen.data_dir)}",
+            hint=f"Give it one: {resume_command(chosen.session, chosen)}",
         )
     folder: Path = chosen.to or reports_folder(state)
     files = reports.final_report(state)
@@ -143,7 +144,7 @@ def fork(chosen: Namespace) -> int:
         new = agora.fork(chosen.session, chosen.at, chosen.name)
     console = make_console()
     console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
-    console.print(f"Go on with it: {resume_command(new, chosen.data_dir)}")
+    console.print(f"Go on with it: {resume_command(new, chosen)}")
     return Exit.DONE
 
 
@@ -158,9 +159,9 @@ def _theme(chosen: Namespace) -> tuple[str, list[str]]:
     return "", check_theme("-", chosen.topic)[1]
 
 
-def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: Path | None) -> int:
+def _run_leg(agora: Agora, session_id: str, view: View, chosen: Namespace) -> int:
     """Run as far as it goes, and say how to go on from there."""
-    again = f"To go on: {resume_command(session_id, data_dir)}"
+    again = f"To go on: {resume_command(session_id, chosen)}"
     stopped = f"Stopped; everything that was answered is saved. {again}"
     control = RunControl()
     unread: list[OSError] = []
@@ -175,7 +176,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
             control.request_drain("the output cannot be written")
 
     answer: Answerer | None = None
-    if yes:
+    if chosen.yes:
         answer = default_answer
     elif is_interactive():
         answer = _at_leisure(answerer(view))
@@ -190,7 +191,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
             raise unread[0] from None
         console.print(stopped)
         return Exit.INTERRUPTED
-    except SessionLockedError:
+    except (SessionLockedError, SessionTakenOverError):
         raise
     except Exception:
         console.print(again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from virtual_agora.config.defaults import offline_panel, panel_of
+from virtual_agora.config.environment import load_env
 from virtual_agora.config.loader import load_config
 from virtual_agora.config.models import Config
 from virtual_agora.errors import (
@@ -22,17 +24,20 @@ from virtual_agora.execution.session import Agora
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
+from virtual_agora.state.databases import VARIABLE, Database
 from virtual_agora.state.sqlite import DATABASE
 
 __all__ = [
     "check_ready",
     "configuration",
     "data_dir",
+    "database",
     "existing",
     "is_interactive",
     "make_reports_folder",
     "relative",
     "resume_command",
+    "where",
 ]
 
 
@@ -87,6 +92,12 @@ def data_dir(chosen: Namespace) -> Path:
     return chosen.data_dir or (Path(home) if home else user_data_path("virtual-agora"))
 
 
+def database(chosen: Namespace) -> str | None:
+    """The address of `--database`, or of VIRTUAL_AGORA_DATABASE; None for SQLite in the data folder."""
+    named = os.environ.get(VARIABLE, "") if chosen.database is None else chosen.database
+    return str(named).strip() or None
+
+
 def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
     """Found out before the first call, not when the first report is written."""
     try:
@@ -99,13 +110,16 @@ def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
 
 
 def existing(chosen: Namespace) -> Agora:
-    """The sessions that are there; looking at none makes no folder.
+    """The sessions that are there, also by the settings in `.env`; looking at none makes no folder.
 
     Raises:
         UsageError: a folder was named, and there is none: a mistyped path is not an empty one.
         SessionNotFoundError: nothing has been held there yet.
     """
+    load_env(Path())
     folder = data_dir(chosen)
+    if address := database(chosen):
+        return Agora(folder, address)
     if (chosen.data_dir or os.environ.get("VIRTUAL_AGORA_HOME")) and not folder.is_dir():
         wrong = "is a file" if folder.exists() else "does not exist"
         raise UsageError(
@@ -120,10 +134,17 @@ def existing(chosen: Namespace) -> Agora:
     return Agora(folder)
 
 
-def resume_command(session_id: str, data_dir: Path | None) -> str:
+def resume_command(session_id: str, chosen: Namespace) -> str:
     """The command that goes on with a session."""
-    where = f" --data-dir {data_dir}" if data_dir else ""
-    return f"virtual-agora resume {session_id}{where}"
+    return shlex.join(["virtual-agora", "resume", session_id, *where(chosen)])
+
+
+def where(chosen: Namespace) -> list[str]:
+    """The words that name the same sessions again. They may be read by others, so a password is left out."""
+    words = ["--data-dir", str(chosen.data_dir)] if chosen.data_dir else []
+    if chosen.database:
+        words += ["--database", Database(chosen.database.strip()).shown]
+    return words
 
 
 def relative(path: Path) -> str:

@@ -108,9 +108,9 @@ def examine(database: Database) -> str:
         StorageError: they cannot.
     """
     with _extra():
-        from virtual_agora.state import postgres
+        from virtual_agora.state import postgres_server
 
-    return postgres.examine(database.shown, database.url)
+    return postgres_server.examine(database.shown, database.url)
 
 
 @contextmanager

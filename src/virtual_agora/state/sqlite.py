@@ -13,8 +13,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
+from typing_extensions import override
 
-from virtual_agora.state.leases import TERM, Tenure
+from virtual_agora.state.leases import TERM, LeaseTable, Tenure
 from virtual_agora.state.stores import SessionSaver, serializer, storage_errors
 
 __all__ = ["DATABASE", "SqliteStore", "open_saver"]
@@ -36,7 +37,7 @@ class SqliteStore(SessionSaver, SqliteSaver):
         serde: SerializerProtocol | None = None,
         term: float = TERM,
     ) -> None:
-        table = _LeaseTable(self, path.parent / "locks")
+        table = _Leases(self, path.parent / "locks")
         super().__init__(path, table, connection, serde=serde or serializer(), term=term)
         self.lock: Any = RLock()  # also around a transaction of several cursors
 
@@ -105,9 +106,7 @@ class SqliteStore(SessionSaver, SqliteSaver):
     @contextmanager
     def _writing(self, session_id: str) -> Iterator[None]:
         with self.cursor():
-            token = self.leases.token(session_id)
-            if token is not None and self._latest_token(session_id) != token:
-                raise self._taken_over(session_id)
+            self.check_held(session_id)
             yield
 
     def _latest_token(self, session_id: str) -> int | None:
@@ -117,7 +116,7 @@ class SqliteStore(SessionSaver, SqliteSaver):
         return row and int(row[0])
 
 
-class _LeaseTable:
+class _Leases(LeaseTable):
     """The leases of a SQLite database. The lock of a tenure is one on a file, which the system releases at death."""
 
     def __init__(self, store: SqliteStore, folder: Path) -> None:
@@ -125,6 +124,7 @@ class _LeaseTable:
         self._folder = folder
         self._claimed: dict[tuple[str, int], FileLock] = {}
 
+    @override
     def tenure(self, session_id: str) -> Tenure | None:
         with self._store.cursor(transaction=False) as cursor:
             row = cursor.execute(
@@ -133,6 +133,7 @@ class _LeaseTable:
             ).fetchone()
         return row and Tenure(int(row[0]), bool(row[1]), str(row[2]))
 
+    @override
     def is_alive(self, session_id: str, token: int) -> bool:
         lock = self._lock(session_id, token)
         try:
@@ -142,6 +143,7 @@ class _LeaseTable:
         lock.release()
         return False
 
+    @override
     def claim(self, session_id: str, token: int) -> bool:
         lock = self._lock(session_id, token)
         try:
@@ -151,9 +153,11 @@ class _LeaseTable:
         self._claimed[session_id, token] = lock
         return True
 
+    @override
     def let_go(self, session_id: str, token: int) -> None:
         self._claimed.pop((session_id, token)).release()
 
+    @override
     def begin(self, session_id: str, token: int, term: float, holder: str) -> bool:
         until = time.time() + term
         with self._store.cursor() as cursor:
@@ -173,6 +177,7 @@ class _LeaseTable:
             self._path(session_id, token - 1).unlink(missing_ok=True)
         return begun
 
+    @override
     def renew(self, held: Mapping[str, int], term: float) -> None:
         until = time.time() + term
         with self._store.cursor() as cursor:
