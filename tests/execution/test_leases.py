@@ -256,6 +256,26 @@ def test_whoever_is_replaced_can_save_nothing_and_is_told_before_a_call(tmp_path
                 assert len(found.pending_writes) == 1
 
 
+def test_a_holder_that_froze_in_the_middle_of_writing_is_cut_off(tmp_path, cluster):
+    """A frozen client keeps its transaction and its locks; the server would wait for it for ever."""
+    database = cluster.url(cluster.ready())
+    with (
+        opened(tmp_path, database, term=0.05) as first,
+        opened(tmp_path, database) as second,
+    ):
+        first._saver.leases.close()  # it gives no sign of life
+        stack = ExitStack()
+        stack.enter_context(first._saver.leases.hold("s"))
+        stack.enter_context(first._saver._writing("s"))
+        cursor = stack.enter_context(first._saver._cursor())
+        assert cursor.execute("SELECT 1 AS one").fetchall() == [{"one": 1}]
+        with held(second, "s"):
+            second._saver.put(thread("s"), empty_checkpoint(), {}, {})
+        with pytest.raises(psycopg.OperationalError):
+            stack.close()
+        assert second._saver.session_ids() == ["s"]
+
+
 def test_one_instance_runs_a_session_once(tmp_path, database):
     with opened(tmp_path, database) as agora, agora._saver.leases.hold("s"):
         with pytest.raises(SessionLockedError), agora._saver.leases.hold("s"):

@@ -7,13 +7,16 @@ kills at a certain call, the server holds that call's answer back, and the datab
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 
+import psycopg
 import pytest
 import yaml
 from tests.production.panels import without_times
@@ -24,6 +27,14 @@ from virtual_agora.state.sqlite import DATABASE
 THEME = "Should we bake our own bread?"
 SEED = 3
 COMMAND = [sys.executable, "-m", "virtual_agora.main"]
+
+
+@pytest.fixture(autouse=True)
+def place(request, monkeypatch):
+    """Where the sessions are kept: in the data folder, or where a test is given the parameter `postgres`, there."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        cluster = request.getfixturevalue("cluster")
+        monkeypatch.setenv("VIRTUAL_AGORA_DATABASE", cluster.url(cluster.ready()))
 
 
 @pytest.fixture
@@ -79,13 +90,16 @@ def wait_for(wire, condition):
 
 def saved(folder):
     """How many tasks of the step under way have their results in the database."""
-    with sqlite3.connect(folder / "data" / DATABASE) as connection:
-        query = (
-            "SELECT count(*) FROM writes WHERE channel = '__return__' "
-            "AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints)"
-        )
+    address = os.environ.get("VIRTUAL_AGORA_DATABASE")
+    connection = (
+        psycopg.connect(address) if address else sqlite3.connect(folder / "data" / DATABASE)
+    )
+    query = (
+        f"SELECT count(*) FROM {'checkpoint_writes' if address else 'writes'} WHERE channel = '__return__' "
+        "AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints)"
+    )
+    with closing(connection):
         (count,) = connection.execute(query).fetchone()
-    connection.close()
     return count
 
 
@@ -113,17 +127,23 @@ def finish(folder):
 
 
 @pytest.mark.parametrize(
-    ("models", "task", "results"),
+    ("models", "task", "results", "place"),
     [
         # The third speaker of a round is held; two have spoken.
-        ({"Ada": "good", "Bruno": "good", "Celia": "held"}, "statement", 2),
+        ({"Ada": "good", "Bruno": "good", "Celia": "held"}, "statement", 2, "sqlite"),
         # The first was refused, and the question about it answered in the step; the third is held.
-        ({"Ada": "refuses-key", "Bruno": "good", "Celia": "held"}, "statement", 3),
+        ({"Ada": "refuses-key", "Bruno": "good", "Celia": "held"}, "statement", 3, "postgres"),
         # One of three polled at once has answered.
-        ({"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"}, "poll", 1),
+        ({"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"}, "poll", 1, "sqlite"),
         # One of three has said where it stands.
-        ({"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"}, "opening_position", 1),
+        (
+            {"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"},
+            "opening_position",
+            1,
+            "postgres",
+        ),
     ],
+    indirect=["place"],
 )
 def test_killed_in_the_middle_of_a_step_only_the_calls_in_flight_are_made_again(
     tmp_path, wire, models, task, results
