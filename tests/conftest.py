@@ -60,12 +60,31 @@ def a_quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         "GROK_API_KEY",
         "OPENAI_COMPATIBLE_API_KEY",
         "OLLAMA_HOST",
+        "VIRTUAL_AGORA_DATABASE",
         "NO_COLOR",
         "FORCE_COLOR",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VIRTUAL_AGORA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("VIRTUAL_AGORA_OFFLINE_LATENCY", "0")
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A PostgreSQL server; without its programs, the tests that want one fail and say what to install."""
+    from tests.support.databases import cluster
+
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request):
+    """Where sessions are kept: None for the data folder, or the address of a database of the test's own."""
+    if request.param == "sqlite":
+        return None
+    cluster = request.getfixturevalue("cluster")
+    return cluster.url(cluster.ready())
 
 
 @pytest.fixture

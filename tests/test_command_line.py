@@ -12,7 +12,6 @@ import sys
 
 import pytest
 import yaml
-from filelock import FileLock
 
 from tests.conftest import THEME
 from tests.support.terminal import Terminal
@@ -377,7 +376,7 @@ def test_a_wrong_session_name(say):
 
 def test_a_session_that_another_process_runs(say, folder):
     say("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
-    with FileLock(folder / "data" / "locks" / "s.lock"):
+    with open_saver(folder / "data") as saver, saver.leases.hold("s"):
         code, _, err = say("resume", "s", "--yes", "--data-dir", "data")
         assert code == 2
         assert "another process" in err

@@ -25,6 +25,7 @@ from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRe
 from virtual_agora.providers.create import require_extra
 from virtual_agora.providers.redaction import redact
 from virtual_agora.providers.vendors import Vendor, check_provider, one_model, require_key
+from virtual_agora.state.databases import Database, examine
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.stores import storage_errors
 
@@ -49,9 +50,17 @@ class Check:
 
 
 def checks(
-    config: Config, *, data_dir: Path, reports_dir: Path, call_models: bool
+    config: Config,
+    *,
+    data_dir: Path,
+    database: str | None = None,
+    reports_dir: Path,
+    call_models: bool,
 ) -> Iterator[Check]:
-    """Look at everything in turn. `call_models` also makes one tiny, paid call to every model in use."""
+    """Look at everything in turn: at the database at the address `database`, or without one at that of the data folder.
+
+    `call_models` also makes one tiny, paid call to every model in use.
+    """
     yield _versions()
     yield _panel(config)
     yield from _prompts(config)
@@ -67,7 +76,7 @@ def checks(
         yield from map(_call, usable)
     yield _folder("data folder", data_dir)
     yield _folder("reports folder", reports_dir)
-    yield _database(data_dir / DATABASE)
+    yield _server_database(database) if database else _database(data_dir / DATABASE)
 
 
 def _versions() -> Check:
@@ -255,6 +264,14 @@ def _folder(name: str, folder: Path) -> Check:
     if free < LITTLE_SPACE:
         return Check(name, None if free >= NO_SPACE else False, message, "Make room on this disk.")
     return Check(name, True, message)
+
+
+def _server_database(address: str) -> Check:
+    try:
+        said = examine(Database(address))
+    except VirtualAgoraError as error:
+        return Check("database", False, error.message, error.hint)
+    return Check("database", True, said)
 
 
 def _database(path: Path) -> Check:

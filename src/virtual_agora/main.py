@@ -151,6 +151,11 @@ def parser() -> argparse.ArgumentParser:
             metavar="FOLDER",
             help="where sessions are kept (VIRTUAL_AGORA_HOME)",
         )
+        using.add_argument(
+            "--database",
+            metavar="URL",
+            help="keep them in PostgreSQL, postgresql://… (VIRTUAL_AGORA_DATABASE)",
+        )
     return top
 
 

@@ -9,7 +9,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from tests.conftest import TestClock
 from tests.support.wire import Wire
 
-from virtual_agora.state.sqlite import open_saver
+from virtual_agora.state.databases import Database, open_store
 from virtual_agora.testing import make_target
 
 
@@ -20,9 +20,14 @@ def parity_target(tmp_path):
 
 @pytest.fixture
 def parity_saver(request, tmp_path):
-    """In memory, or what production has, where a test is given the parameter `sqlite`."""
-    sqlite = getattr(request, "param", "memory") == "sqlite"
-    with open_saver(tmp_path / "data") if sqlite else nullcontext(InMemorySaver()) as saver:
+    """In memory, or what production has, where a test is given the parameter `sqlite` or `postgres`."""
+    kind = getattr(request, "param", "memory")
+    database = None
+    if kind == "postgres":
+        cluster = request.getfixturevalue("cluster")
+        database = Database(cluster.url(cluster.ready()))
+    memory = nullcontext(InMemorySaver())
+    with memory if kind == "memory" else open_store(tmp_path / "data", database) as saver:
         yield saver
 
 

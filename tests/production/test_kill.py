@@ -29,6 +29,14 @@ from tests.support.processes import (
 from tests.support.wire import Wire
 
 
+@pytest.fixture(autouse=True)
+def place(request, monkeypatch):
+    """Where the sessions are kept: in the data folder, or where a test is given the parameter `postgres`, there."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        cluster = request.getfixturevalue("cluster")
+        monkeypatch.setenv("VIRTUAL_AGORA_DATABASE", cluster.url(cluster.ready()))
+
+
 @pytest.fixture
 def wire(tmp_path):
     with Wire(tmp_path / "requests.jsonl", latency=0.1) as wire:
@@ -42,13 +50,14 @@ def folder(tmp_path, wire):
 
 
 @pytest.mark.parametrize(
-    ("models", "task", "results"),
+    ("models", "task", "results", "place"),
     [
         # The first was refused, and the question about it answered in the step; the third is held.
-        ({"Ada": "refuses-key", "Bruno": "good", "Celia": "held"}, "statement", 3),
+        ({"Ada": "refuses-key", "Bruno": "good", "Celia": "held"}, "statement", 3, "postgres"),
         # One of three polled at once has answered.
-        ({"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"}, "poll", 1),
+        ({"Ada": "good", "Bruno": "held-forms", "Celia": "held-forms"}, "poll", 1, "sqlite"),
     ],
+    indirect=["place"],
 )
 def test_killed_in_the_middle_of_a_step_only_the_calls_in_flight_are_made_again(
     tmp_path, wire, models, task, results

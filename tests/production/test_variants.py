@@ -16,10 +16,14 @@ MOMENTS = {
 """When positions are taken, by variant."""
 
 
-@pytest.mark.parametrize("parity_saver", ["memory", "sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    "variant",
-    [pytest.param(name, marks=pytest.mark.parity_variant(name)) for name in VARIANTS],
+    ("parity_saver", "variant"),
+    [
+        pytest.param(saver, name, marks=pytest.mark.parity_variant(name))
+        for name in VARIANTS
+        for saver in ("memory", "sqlite", *(["postgres"] if name == "everything on" else []))
+    ],
+    indirect=["parity_saver"],
 )
 def test_a_session_under_these_rules(parity, variant):
     rules = {"participation": "disabled", "voting_rule": "borda", **VARIANTS[variant]}

@@ -6,14 +6,17 @@ Where a test stops a process at a certain call, the server holds that call's ans
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import yaml
 
 from tests.support.terminal import COMMAND
@@ -67,13 +70,16 @@ def wait_for(wire: Wire, condition: Callable[[list[Line]], bool]) -> None:
 
 def saved(folder: Path) -> int:
     """How many tasks of the step under way have their results in the database."""
-    with sqlite3.connect(folder / "data" / DATABASE) as connection:
-        query = (
-            "SELECT count(*) FROM writes WHERE channel = '__return__' "
-            "AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints)"
-        )
+    address = os.environ.get("VIRTUAL_AGORA_DATABASE")
+    connection: Any = (
+        psycopg.connect(address) if address else sqlite3.connect(folder / "data" / DATABASE)
+    )
+    query = (
+        f"SELECT count(*) FROM {'checkpoint_writes' if address else 'writes'} WHERE channel = '__return__' "
+        "AND checkpoint_id = (SELECT max(checkpoint_id) FROM checkpoints)"
+    )
+    with closing(connection):
         (count,) = connection.execute(query).fetchone()
-    connection.close()
     return int(count)
 
 

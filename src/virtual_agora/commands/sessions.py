@@ -18,6 +18,7 @@ from virtual_agora.commands.shared import (
     check_ready,
     configuration,
     data_dir,
+    database,
     existing,
     is_interactive,
     make_reports_folder,
@@ -33,6 +34,7 @@ from virtual_agora.errors import (
     Exit,
     SessionLockedError,
     SessionNotFoundError,
+    SessionTakenOverError,
     StorageError,
     UsageError,
 )
@@ -69,7 +71,7 @@ def run(chosen: Namespace) -> int:
         *(f"Reading {d['name']}, about {d['tokens']:,} tokens." for d in documents),
     ):
         view.console.print(line)
-    with Agora(data_dir(chosen)) as agora:
+    with Agora(data_dir(chosen), database(chosen)) as agora:
         session_id = agora.create(
             config,
             theme=theme,
@@ -79,14 +81,14 @@ def run(chosen: Namespace) -> int:
             reports_dir=chosen.reports_dir,
             seed=chosen.seed,
         )
-        return _run_leg(agora, session_id, view, yes=chosen.yes, data_dir=chosen.data_dir)
+        return _run_leg(agora, session_id, view, chosen)
 
 
 def resume(chosen: Namespace) -> int:
     """Go on with a session where it stands."""
     view = make_view(plain=chosen.plain)
     with existing(chosen) as agora:
-        return _run_leg(agora, chosen.session, view, yes=chosen.yes, data_dir=chosen.data_dir)
+        return _run_leg(agora, chosen.session, view, chosen)
 
 
 def sessions(chosen: Namespace) -> int:
@@ -128,7 +130,7 @@ def report(chosen: Namespace) -> int:
     if not state.get("main_topic"):
         raise UsageError(
             f"The session {chosen.session} has no theme yet, so there is nothing to report.",
-            hint=f"Give it one: {resume_command(chosen.session, chosen.data_dir)}",
+            hint=f"Give it one: {resume_command(chosen.session, chosen)}",
         )
     folder: Path = chosen.to or reports_folder(state)
     files = reports.final_report(state)
@@ -162,7 +164,7 @@ def fork(chosen: Namespace) -> int:
     console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
     for change in changes:
         console.print(one_line(f"- {change_words(change)}"))
-    console.print(f"Go on with it: {resume_command(new, chosen.data_dir)}")
+    console.print(f"Go on with it: {resume_command(new, chosen)}")
     return Exit.DONE
 
 
@@ -188,9 +190,9 @@ def _theme(chosen: Namespace) -> tuple[str, list[str]]:
     return "", check_theme("-", chosen.topic)[1]
 
 
-def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: Path | None) -> int:
+def _run_leg(agora: Agora, session_id: str, view: View, chosen: Namespace) -> int:
     """Run as far as it goes, and say how to go on from there."""
-    again = f"To go on: {resume_command(session_id, data_dir)}"
+    again = f"To go on: {resume_command(session_id, chosen)}"
     stopped = f"Stopped; everything that was answered is saved. {again}"
     control = RunControl()
     unread: list[OSError] = []
@@ -205,7 +207,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
             control.request_drain("the output cannot be written")
 
     answer: Answerer | None = None
-    if yes:
+    if chosen.yes:
         answer = default_answer
     elif is_interactive():
         answer = _at_leisure(answerer(view), control)
@@ -220,7 +222,7 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
             raise unread[0] from None
         console.print(stopped)
         return Exit.INTERRUPTED
-    except SessionLockedError:
+    except (SessionLockedError, SessionTakenOverError):
         raise
     except Exception:
         console.print(again)

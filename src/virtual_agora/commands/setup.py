@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from virtual_agora import doctor as diagnosis
-from virtual_agora.commands.shared import configuration, data_dir
+from virtual_agora.commands.shared import configuration, data_dir, database
 from virtual_agora.config.environment import load_env
 from virtual_agora.config.starter import first_command, other_prompts, write_starter
 from virtual_agora.errors import Exit
@@ -26,6 +26,7 @@ def doctor(chosen: Namespace) -> int:
     for check in diagnosis.checks(
         config,
         data_dir=data_dir(chosen),
+        database=database(chosen),
         reports_dir=chosen.reports_dir,
         call_models=chosen.call,
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -26,18 +27,21 @@ from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
 from virtual_agora.providers.pricing import require_prices
 from virtual_agora.providers.vendors import VENDORS, Vendor, check_provider, require_key
+from virtual_agora.state.databases import VARIABLE, Database
 from virtual_agora.state.sqlite import DATABASE
 
 __all__ = [
     "check_ready",
     "configuration",
     "data_dir",
+    "database",
     "existing",
     "is_interactive",
     "make_reports_folder",
     "on_provider",
     "relative",
     "resume_command",
+    "where",
 ]
 
 
@@ -110,6 +114,12 @@ def data_dir(chosen: Namespace) -> Path:
     return chosen.data_dir or (Path(home) if home else user_data_path("virtual-agora"))
 
 
+def database(chosen: Namespace) -> str | None:
+    """The address of `--database`, or of VIRTUAL_AGORA_DATABASE; None for SQLite in the data folder."""
+    named = os.environ.get(VARIABLE, "") if chosen.database is None else chosen.database
+    return str(named).strip() or None
+
+
 def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
     """Found out before the first call, not when the first report is written."""
     try:
@@ -122,7 +132,7 @@ def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
 
 
 def existing(chosen: Namespace) -> Agora:
-    """The sessions that are there; looking at none makes no folder. What `.env` sets counts, for the key to them may be in it.
+    """The sessions that are there; looking at none makes no folder. What `.env` sets counts: the key to them, and where they are.
 
     Raises:
         ConfigurationError: `.env` cannot be read.
@@ -131,6 +141,8 @@ def existing(chosen: Namespace) -> Agora:
     """
     load_env(Path())
     folder = data_dir(chosen)
+    if address := database(chosen):
+        return Agora(folder, address)
     if (chosen.data_dir or os.environ.get("VIRTUAL_AGORA_HOME")) and not folder.is_dir():
         wrong = "is a file" if folder.exists() else "does not exist"
         raise UsageError(
@@ -145,10 +157,17 @@ def existing(chosen: Namespace) -> Agora:
     return Agora(folder)
 
 
-def resume_command(session_id: str, data_dir: Path | None) -> str:
+def resume_command(session_id: str, chosen: Namespace) -> str:
     """The command that goes on with a session."""
-    where = f" --data-dir {data_dir}" if data_dir else ""
-    return f"virtual-agora resume {session_id}{where}"
+    return shlex.join(["virtual-agora", "resume", session_id, *where(chosen)])
+
+
+def where(chosen: Namespace) -> list[str]:
+    """The words that name the same sessions again. They may be read by others, so a password is left out."""
+    words = ["--data-dir", str(chosen.data_dir)] if chosen.data_dir else []
+    if chosen.database:
+        words += ["--database", Database(chosen.database.strip()).shown]
+    return words
 
 
 def relative(path: Path) -> str:

@@ -12,9 +12,11 @@ from langgraph.runtime import RunControl
 from virtual_agora.commands.shared import (
     check_ready,
     data_dir,
+    database,
     is_interactive,
     make_reports_folder,
     relative,
+    where,
 )
 from virtual_agora.config.environment import load_env
 from virtual_agora.errors import Exit, UsageError
@@ -43,7 +45,7 @@ def study(chosen: Namespace) -> int:
         check_ready(panel)
     grid, folder = Grid(design), chosen.results_dir / design.name
     console, again = make_console(), _study_command(chosen)
-    with Agora(data_dir(chosen)) as agora:
+    with Agora(data_dir(chosen), database(chosen)) as agora:
         held = Study(agora, grid, folder / "reports")
         for line in plan(held):
             console.print(line)
@@ -97,8 +99,7 @@ def _study_command(chosen: Namespace) -> str:
     words = [str(chosen.design)]
     if chosen.results_dir != Path("results"):
         words += ["--results-dir", str(chosen.results_dir)]
-    if chosen.data_dir:
-        words += ["--data-dir", str(chosen.data_dir)]
+    words += where(chosen)
     if chosen.parallel > 1:
         words += ["--parallel", str(chosen.parallel)]
     if chosen.yes:

@@ -312,7 +312,12 @@ class Agora:
         with ExitStack() as held:
             with storage_errors(self._saver.place):
                 held.enter_context(self._saver.leases.hold(session_id))
-            yield
+            try:
+                yield
+            except self._saver.refusals:
+                # Frozen in the middle of writing, this process was cut off by whoever has the session by now.
+                self._saver.check_held(session_id)
+                raise
 
 
 def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) -> Leg:

@@ -12,7 +12,6 @@ from urllib.parse import unquote
 from virtual_agora.errors import MissingExtraError, UsageError
 from virtual_agora.state import sqlite
 from virtual_agora.state.leases import TERM
-from virtual_agora.state.serializer import make_serializer
 from virtual_agora.state.stores import SessionSaver
 
 __all__ = ["VARIABLE", "Database", "examine", "open_store"]
@@ -88,15 +87,14 @@ def open_store(
         MissingExtraError: what PostgreSQL needs is not installed.
         StorageError: the database cannot be used.
     """
-    serde = make_serializer()
     with ExitStack() as opened:
         if database is None:
-            yield opened.enter_context(sqlite.open_saver(data_dir, serde=serde, term=term))
+            yield opened.enter_context(sqlite.open_saver(data_dir, term=term))
         else:
             with _extra():
                 from virtual_agora.state import postgres
 
-            saver = postgres.open_saver(database.shown, database.url, serde=serde, term=term)
+            saver = postgres.open_saver(database.shown, database.url, term=term)
             yield opened.enter_context(saver)
 
 
@@ -109,9 +107,9 @@ def examine(database: Database) -> str:
         StorageError: they cannot.
     """
     with _extra():
-        from virtual_agora.state import postgres
+        from virtual_agora.state import postgres_server
 
-    return postgres.examine(database.shown, database.url)
+    return postgres_server.examine(database.shown, database.url)
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from threading import RLock
 from typing import Any
 
 from filelock import FileLock, Timeout
-from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
+from typing_extensions import override
 
 from virtual_agora.private import close_folder, make_folder, protect
-from virtual_agora.state.leases import TERM, Tenure
+from virtual_agora.state.leases import TERM, LeaseTable, Tenure
 from virtual_agora.state.serializer import make_serializer
 from virtual_agora.state.stores import SessionSaver, storage_errors
 
@@ -36,11 +36,10 @@ class SqliteStore(SessionSaver, SqliteSaver):
         path: Path,
         connection: sqlite3.Connection,
         *,
-        serde: SerializerProtocol | None = None,
         term: float = TERM,
     ) -> None:
-        table = _LeaseTable(self, path.parent / "locks")
-        super().__init__(path, table, connection, serde=serde or make_serializer(), term=term)
+        table = _Leases(self, path.parent / "locks")
+        super().__init__(path, table, connection, serde=make_serializer(), term=term)
         self.lock: Any = RLock()  # also around a transaction of several cursors
 
     def setup(self) -> None:
@@ -111,9 +110,7 @@ class SqliteStore(SessionSaver, SqliteSaver):
     @contextmanager
     def _writing(self, session_id: str) -> Iterator[None]:
         with self.cursor():
-            token = self.leases.token(session_id)
-            if token is not None and self._latest_token(session_id) != token:
-                raise self._taken_over(session_id)
+            self.check_held(session_id)
             yield
 
     def _latest_token(self, session_id: str) -> int | None:
@@ -123,7 +120,7 @@ class SqliteStore(SessionSaver, SqliteSaver):
         return row and int(row[0])
 
 
-class _LeaseTable:
+class _Leases(LeaseTable):
     """The leases of a SQLite database. The lock of a tenure is one on a file, which the system releases at death."""
 
     def __init__(self, store: SqliteStore, folder: Path) -> None:
@@ -131,6 +128,7 @@ class _LeaseTable:
         self._folder = folder
         self._claimed: dict[tuple[str, int], FileLock] = {}
 
+    @override
     def tenure(self, session_id: str) -> Tenure | None:
         with self._store.cursor(transaction=False) as cursor:
             row = cursor.execute(
@@ -139,6 +137,7 @@ class _LeaseTable:
             ).fetchone()
         return row and Tenure(int(row[0]), bool(row[1]), str(row[2]))
 
+    @override
     def is_alive(self, session_id: str, token: int) -> bool:
         lock = self._lock(session_id, token)
         try:
@@ -148,6 +147,7 @@ class _LeaseTable:
         lock.release()
         return False
 
+    @override
     def claim(self, session_id: str, token: int) -> bool:
         lock = self._lock(session_id, token)
         try:
@@ -157,9 +157,11 @@ class _LeaseTable:
         self._claimed[session_id, token] = lock
         return True
 
+    @override
     def let_go(self, session_id: str, token: int) -> None:
         self._claimed.pop((session_id, token)).release()
 
+    @override
     def begin(self, session_id: str, token: int, term: float, holder: str) -> bool:
         until = time.time() + term
         with self._store.cursor() as cursor:
@@ -179,6 +181,7 @@ class _LeaseTable:
             self._path(session_id, token - 1).unlink(missing_ok=True)
         return begun
 
+    @override
     def renew(self, held: Mapping[str, int], term: float) -> None:
         until = time.time() + term
         with self._store.cursor() as cursor:
@@ -197,9 +200,7 @@ class _LeaseTable:
 
 
 @contextmanager
-def open_saver(
-    data_dir: Path, *, serde: SerializerProtocol | None = None, term: float = TERM
-) -> Iterator[SqliteStore]:
+def open_saver(data_dir: Path, *, term: float = TERM) -> Iterator[SqliteStore]:
     """The checkpointer over the data folder's database, which is made when missing.
 
     Every commit reaches the disk before the call returns (`synchronous=FULL`): a paid answer also survives
@@ -220,7 +221,7 @@ def open_saver(
     try:
         with storage_errors(path):
             connection.execute("PRAGMA synchronous=FULL")
-            saver = SqliteStore(path, connection, serde=serde, term=term)
+            saver = SqliteStore(path, connection, term=term)
             saver.setup()
         try:
             yield saver

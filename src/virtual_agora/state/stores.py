@@ -49,10 +49,10 @@ def storage_errors(place: Path | str) -> Iterator[None]:
         raise _refused_by_sqlite(place, str(error)) from error
     except Exception as error:
         # Only where sessions are kept in PostgreSQL is there anything of its module.
-        postgres = sys.modules.get("virtual_agora.state.postgres")
-        if postgres is None or not isinstance(error, postgres.PostgresStore.refusals):
+        server = sys.modules.get("virtual_agora.state.postgres_server")
+        if server is None or not isinstance(error, server.psycopg.Error):
             raise
-        raise postgres.refused(place, error) from error
+        raise server.refused(place, error) from error
 
 
 def _refused_by_sqlite(place: Path | str, text: str) -> StorageError:
@@ -170,11 +170,19 @@ class SessionSaver(BaseCheckpointSaver[str]):
             SessionTakenOverError: another process has the session.
         """
         with storage_errors(self.place):
-            token = self.leases.token(session_id)
-            if token is not None and self._latest_token(session_id) != token:
-                raise self._taken_over(session_id)
+            self.check_held(session_id)
             if self._refused.get(session_id):
-                self._save_refused(session_id, token)
+                self._save_refused(session_id, self.leases.token(session_id))
+
+    def check_held(self, session_id: str) -> None:
+        """See whether a session that this process holds is still its own.
+
+        Raises:
+            SessionTakenOverError: another process has it.
+        """
+        token = self.leases.token(session_id)
+        if token is not None and self._latest_token(session_id) != token:
+            raise self._taken_over(session_id)
 
     def _save_refused(self, session_id: str, token: int | None) -> None:
         with self._mending:
