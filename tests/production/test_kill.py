@@ -168,6 +168,11 @@ def test_killed_again_and_again_it_still_ends_as_if_nothing_had_happened(folder,
     # The same questions were asked: whatever was kept is what an undisturbed session holds.
     assert set(Counter(line["sha256"] for line in wire.received())) == set(asked)
     reports = folder / "reports"
+    # What is counted is what the server counts for each question that was answered, once.
+    tokens = {line["sha256"]: line["tokens"] for line in wire.answered()}
+    used = json.loads((reports / "session_s" / "session.json").read_text())["usage"].values()
+    assert sum(u["calls"] for u in used) == len(tokens) == len(asked)
+    assert sum(u["input_tokens"] + u["output_tokens"] for u in used) == sum(tokens.values())
     for path in sorted((reports / "session_whole").rglob("*.md")):
         twin = reports / "session_s" / path.relative_to(reports / "session_whole")
         expected = path.read_text().replace("session_whole", "session_s").replace("`whole`", "`s`")

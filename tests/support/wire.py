@@ -239,7 +239,7 @@ class Handler(BaseHTTPRequestHandler):
         spoilt = None if self.server.mended else off_form(body)
         text = answer_to(body, digest) if spoilt is None else spoilt
         usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(text) // 4}
-        usage["total_tokens"] = sum(usage.values())
+        usage["total_tokens"] = self.entry["tokens"] = sum(usage.values())
         try:
             if body.get("stream"):
                 self._stream(body, digest, text, usage)

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 from argparse import Namespace
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from langgraph.runtime import RunControl
 from rich.console import Console
 
 from virtual_agora import reports
+from virtual_agora.commands.estimates import estimated, tokens_of
 from virtual_agora.commands.shared import (
     check_ready,
     configuration,
@@ -26,6 +28,7 @@ from virtual_agora.commands.shared import (
 )
 from virtual_agora.config.documents import load_documents
 from virtual_agora.config.environment import load_env
+from virtual_agora.config.models import Config
 from virtual_agora.errors import (
     Exit,
     SessionLockedError,
@@ -33,11 +36,14 @@ from virtual_agora.errors import (
     StorageError,
     UsageError,
 )
+from virtual_agora.estimates.estimate import record
 from virtual_agora.events import Event
 from virtual_agora.execution.session import Agora
 from virtual_agora.flow.files import reports_folder
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
+from virtual_agora.prompts import Prompts
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
+from virtual_agora.ui.estimate import draw_estimate
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.interruption import discard_output, interruptible
 from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
@@ -51,6 +57,8 @@ def run(chosen: Namespace) -> int:
     """Begin a session and run it."""
     load_env(Path())
     config, remark = configuration(chosen)
+    if chosen.estimate:
+        return _estimate(chosen, config, remark)
     check_ready(config)
     theme, topics = _theme(chosen)
     documents = load_documents(chosen.context) if chosen.context else []
@@ -70,6 +78,9 @@ def run(chosen: Namespace) -> int:
             session_id=chosen.session,
             reports_dir=chosen.reports_dir,
             seed=chosen.seed,
+            estimate=record(
+                estimated(agora, config, theme, topics, documents), tokens_of(documents)
+            ),
         )
         return _run_leg(agora, session_id, view, yes=chosen.yes, data_dir=chosen.data_dir)
 
@@ -144,6 +155,23 @@ def fork(chosen: Namespace) -> int:
     console = make_console()
     console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
     console.print(f"Go on with it: {resume_command(new, chosen.data_dir)}")
+    return Exit.DONE
+
+
+def _estimate(chosen: Namespace, config: Config, remark: str) -> int:
+    """Say what the session would take. Nothing is called, and nothing begun: not even keys are needed."""
+    Prompts(Path(config.prompts) if config.prompts else None).check()
+    theme, topics = check_theme(chosen.theme or "-", chosen.topic)
+    documents = load_documents(chosen.context) if chosen.context else []
+    with ExitStack() as held:
+        agora = None
+        # Where nothing was ever held, nothing is made.
+        with suppress(SessionNotFoundError, UsageError):
+            agora = held.enter_context(existing(chosen))
+        made = estimated(agora, config, theme, topics, documents)
+    console = make_console()
+    console.print(remark)
+    console.print(draw_estimate(made))
     return Exit.DONE
 
 
