@@ -51,6 +51,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--session", metavar="NAME", help="a name for the session")
     run.add_argument("--seed", type=_seed, metavar="N", help="the seed of every random choice")
     run.add_argument(
+        "--estimate",
+        action="store_true",
+        help="say what the session would take, and begin none",
+    )
+    run.add_argument(
         "--budget",
         type=_dollars,
         metavar="DOLLARS",

@@ -308,7 +308,7 @@ class Handler(BaseHTTPRequestHandler):
             text = attacking(text, digest)
         self.entry["answer"] = fingerprint(text)
         usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(text) // 4}
-        usage["total_tokens"] = sum(usage.values())
+        usage["total_tokens"] = self.entry["tokens"] = sum(usage.values())
         try:
             if body.get("stream"):
                 self._stream(body, digest, text, usage)

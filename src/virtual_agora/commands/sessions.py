@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from virtual_agora import reports
 from virtual_agora.cleaning import plain_json
+from virtual_agora.commands.estimates import estimated, tokens_of
 from virtual_agora.commands.shared import (
     check_ready,
     configuration,
@@ -38,14 +40,17 @@ from virtual_agora.errors import (
     StorageError,
     UsageError,
 )
+from virtual_agora.estimates.estimate import record
 from virtual_agora.events import Event
 from virtual_agora.execution.session import Agora
 from virtual_agora.flow.files import reports_folder
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
+from virtual_agora.prompts import Prompts
 from virtual_agora.providers.vendors import check_provider
 from virtual_agora.reports.forks import change_words
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
 from virtual_agora.ui.comparison import show_comparison
+from virtual_agora.ui.estimate import draw_estimate
 from virtual_agora.ui.forms import answerer
 from virtual_agora.ui.interruption import GONE, discard_output, interruptible, leaving
 from virtual_agora.ui.sessions import sessions_table, show_session
@@ -61,6 +66,8 @@ def run(chosen: Namespace) -> int:
     """Begin a session and run it."""
     load_env(Path())
     config, remark = configuration(chosen)
+    if chosen.estimate:
+        return _estimate(chosen, config, remark)
     check_ready(config)
     theme, topics = _theme(chosen)
     documents = load_documents(chosen.context) if chosen.context else []
@@ -80,6 +87,9 @@ def run(chosen: Namespace) -> int:
             session_id=chosen.session,
             reports_dir=chosen.reports_dir,
             seed=chosen.seed,
+            estimate=record(
+                estimated(agora, config, theme, topics, documents), tokens_of(documents)
+            ),
         )
         return _run_leg(agora, session_id, view, chosen)
 
@@ -176,6 +186,23 @@ def diff(chosen: Namespace) -> int:
         sys.stdout.write(json.dumps(comparison.plain(), ensure_ascii=False, indent=2) + "\n")
     else:
         make_console().print(show_comparison(comparison))
+    return Exit.DONE
+
+
+def _estimate(chosen: Namespace, config: Config, remark: str) -> int:
+    """Say what the session would take. Nothing is called, and nothing begun: not even keys are needed."""
+    Prompts(Path(config.prompts) if config.prompts else None).check()
+    theme, topics = check_theme(chosen.theme or "-", chosen.topic)
+    documents = load_documents(chosen.context) if chosen.context else []
+    with ExitStack() as held:
+        agora = None
+        # Where nothing was ever held, nothing is made.
+        with suppress(SessionNotFoundError, UsageError):
+            agora = held.enter_context(existing(chosen))
+        made = estimated(agora, config, theme, topics, documents)
+    console = make_console()
+    console.print(remark)
+    console.print(draw_estimate(made))
     return Exit.DONE
 
 

@@ -38,7 +38,7 @@ from virtual_agora.state.checkpoints import latest, unanswered
 from virtual_agora.state.databases import VARIABLE, Database, open_store
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.leases import TERM
-from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
+from virtual_agora.state.schema import ContextDocument, Estimated, VirtualAgoraState
 from virtual_agora.state.serializer import encryption_key
 from virtual_agora.state.stores import storage_errors, thread
 
@@ -117,8 +117,9 @@ class Agora:
         documents: Sequence[ContextDocument] = (),
         session_id: str | None = None,
         seed: int | None = None,
+        estimate: Estimated | None = None,
     ) -> str:
-        """Begin a session and save it; its id. Nothing is asked or called yet.
+        """Begin a session and save it, with the `estimate` made of it; its id. Nothing is asked or called yet.
 
         Raises:
             UsageError: the name is taken or cannot be one.
@@ -134,7 +135,11 @@ class Agora:
         name = nullcontext() if session_id is None else self._new(session_id)
         with storage_errors(self._saver.place), name:
             return flow.create_session(
-                theme, topics=topics, documents=documents, session_id=session_id
+                theme,
+                topics=topics,
+                documents=documents,
+                session_id=session_id,
+                estimate=estimate,
             )
 
     def run_leg(
@@ -219,6 +224,17 @@ class Agora:
             raise
         except Exception:  # whatever is wrong with this one, the others can be listed
             return SessionInfo(session_id, "unreadable")
+
+    def complete(self, most: int = 50) -> list[dict[str, Any]]:
+        """What the latest complete sessions took: their states, without the fields that only grow."""
+        found: list[dict[str, Any]] = []
+        with storage_errors(self._saver.place):
+            for name in self._saver.session_ids():
+                if self._listed(name).status == "complete":
+                    found.append(latest(self._saver, name).checkpoint["channel_values"])
+                if len(found) == most:
+                    break
+        return found
 
     def steps(self, session_id: str) -> list[Step]:
         """The points from which the session can be forked, in order."""

@@ -206,8 +206,10 @@ class Asking:
         wait(calls)
         # `all` changes an outcome; a copy keeps the task's own value as it was.
         outcomes = [cast(Outcome, dict(call.result())) for call in calls]
-        for member, outcome in zip(members, outcomes, strict=True):
-            self._ledger.count(member, outcome["took"], failed=outcome["result"] is None)
+        for member, request, outcome in zip(members, requests, outcomes, strict=True):
+            self._ledger.count(
+                member, request.call.task, outcome["took"], failed=outcome["result"] is None
+            )
         return outcomes
 
     def _blocked(

@@ -15,8 +15,9 @@ from virtual_agora.config.models import Config
 from virtual_agora.estimates.calls import closing_calls, most_left
 from virtual_agora.hitl import Question
 from virtual_agora.state.schema import Budgeted, Scope, Spent, Usage
+from virtual_agora.state.usage import spent
 
-__all__ = ["NEAR", "Budget", "Cap", "spent", "topic_closed"]
+__all__ = ["NEAR", "Budget", "Cap", "topic_closed"]
 
 NEAR = 0.8
 """The share of a cap from which on its nearness is told."""
@@ -45,16 +46,6 @@ class Cap:
 
     def __str__(self) -> str:
         return share(self.kind, self.used, self.limit)
-
-
-def spent(usage: Mapping[str, Usage]) -> Spent:
-    """What all models together took."""
-    used = usage.values()
-    return Spent(
-        calls=sum(u["calls"] for u in used),
-        tokens=sum(u["input_tokens"] + u["output_tokens"] for u in used),
-        cost=sum(u["cost"] or 0.0 for u in used),
-    )
 
 
 def topic_closed(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from virtual_agora.prompts import Prompts
 from virtual_agora.providers.redaction import redact, redacted
 from virtual_agora.state.checkpoints import check_version, unanswered
 from virtual_agora.state.manager import StateManager
-from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
+from virtual_agora.state.schema import ContextDocument, Estimated, VirtualAgoraState
 from virtual_agora.state.stores import SessionSaver
 
 __all__ = ["NODES", "V13Nodes", "VirtualAgoraV13Flow", "build_graph"]
@@ -201,8 +201,9 @@ class VirtualAgoraV13Flow:
         topics: Sequence[str] = (),
         documents: Sequence[ContextDocument] = (),
         session_id: str | None = None,
+        estimate: Estimated | None = None,
     ) -> str:
-        """Begin a session and save it; nothing is asked or called yet.
+        """Begin a session and save it; nothing is asked or called yet. An `estimate` of what it takes is kept with it.
 
         Without `main_topic`, or with `user_defines_topics` and no `topics`, the first question asks for them.
 
@@ -234,6 +235,7 @@ class VirtualAgoraV13Flow:
             user_defines_topics=user_defines_topics or bool(topics),
             agenda=list(topics),
             **({"context_documents": redacted(documents)} if documents else {}),
+            **({"estimate": estimate} if estimate else {}),
         )
         self.graph.update_state(self._where(session_id), values, as_node=START)
         self.state_manager.load(self._where(session_id))

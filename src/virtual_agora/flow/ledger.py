@@ -7,7 +7,8 @@ from typing import Any
 
 from virtual_agora.flow.error_recovery import EXCLUDED_AFTER
 from virtual_agora.providers.requests import CallResult, Took
-from virtual_agora.state.schema import AgentRecord, Notice, NoticeKind, Usage, add_usage
+from virtual_agora.state.schema import AgentRecord, Notice, NoticeKind, TaskUse, Usage
+from virtual_agora.state.usage import add_task_usage, add_usage
 
 __all__ = ["Ledger"]
 
@@ -21,6 +22,7 @@ class Ledger:
         self._failures = dict(state["failures"])
         self._excluded = list(state["excluded"])
         self._usage: dict[str, Usage] = {}
+        self._task_usage: dict[str, TaskUse] = {}
         self._notices: list[Notice] = []
 
     def agent(self, id_: str) -> AgentRecord:
@@ -39,7 +41,7 @@ class Ledger:
         """The active participants whose latest turn was not lost."""
         return {id_ for id_ in self.active() if not self._failures.get(id_)}
 
-    def count(self, member: AgentRecord, took: Took, *, failed: bool) -> None:
+    def count(self, member: AgentRecord, task: str, took: Took, *, failed: bool) -> None:
         """Add a call to the usage; one that sent no request was none."""
         if not took["attempts"]:
             return
@@ -53,7 +55,12 @@ class Ledger:
             prompt_chars=took["prompt_chars"],
             cost=took["cost"],
         )
-        self._usage = add_usage(self._usage, {f"{member['provider']}/{member['model']}": used})
+        model = f"{member['provider']}/{member['model']}"
+        self._usage = add_usage(self._usage, {model: used})
+        of_task = TaskUse(
+            calls=1, input_tokens=took["input_tokens"], output_tokens=took["output_tokens"]
+        )
+        self._task_usage = add_task_usage(self._task_usage, {f"{task} {model}": of_task})
 
     def usage(self) -> dict[str, Usage]:
         """What the session has used, this step included."""
@@ -124,7 +131,12 @@ class Ledger:
             if after != before and after["id"] not in self._excluded:
                 replaced.append(after)
                 self._note_replacement(before, after)
-        grown = {"agents": replaced, "usage": self._usage, "notices": self._notices}
+        grown = {
+            "agents": replaced,
+            "usage": self._usage,
+            "task_usage": self._task_usage,
+            "notices": self._notices,
+        }
         update: dict[str, Any] = {name: new for name, new in grown.items() if new}
         before = self._state["failures"]
         if self._failures != before:

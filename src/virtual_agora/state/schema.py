@@ -14,7 +14,17 @@ from langgraph.channels.delta import DeltaChannel
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from virtual_agora.state.usage import Budgeted, Count, Scope, Spent, Usage, add_usage
+from virtual_agora.state.usage import (
+    Budgeted,
+    Count,
+    Estimated,
+    Scope,
+    Spent,
+    TaskUse,
+    Usage,
+    add_task_usage,
+    add_usage,
+)
 
 __all__ = [
     "PROTOCOL_VERSION",
@@ -25,6 +35,7 @@ __all__ = [
     "Change",
     "ContextDocument",
     "Digest",
+    "Estimated",
     "Fork",
     "Message",
     "Moment",
@@ -39,6 +50,7 @@ __all__ = [
     "Scope",
     "Spent",
     "Tally",
+    "TaskUse",
     "TopicSummary",
     "Usage",
     "Verdict",
@@ -404,6 +416,9 @@ class VirtualAgoraState(TypedDict, total=False):
     ]
     notices: Annotated[list[Notice], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
 
-    # What it takes. `budget` is there once something is to be said of it.
+    # What it takes. `estimate` is there if one was made before it began, `budget` once something is to be said of it.
+    # `task_usage` goes by `TASK PROVIDER/MODEL`.
+    estimate: Estimated
     budget: Budgeted
+    task_usage: Annotated[dict[str, TaskUse], add_task_usage]
     usage: Annotated[dict[str, Usage], add_usage]

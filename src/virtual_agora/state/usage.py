@@ -8,7 +8,19 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-__all__ = ["Budgeted", "Count", "Scope", "Spent", "Usage", "add_usage", "concluding"]
+__all__ = [
+    "Budgeted",
+    "Count",
+    "Estimated",
+    "Scope",
+    "Spent",
+    "TaskUse",
+    "Usage",
+    "add_task_usage",
+    "add_usage",
+    "concluding",
+    "spent",
+]
 
 Count = Annotated[int, Field(ge=0)]
 Scope = Literal["session", "topic"]
@@ -50,9 +62,39 @@ class Budgeted(TypedDict):
     concluding: Literal["", Scope]
 
 
+class TaskUse(TypedDict):
+    """What calls of one task to one model took: counts and tokens."""
+
+    calls: Count
+    input_tokens: Count
+    output_tokens: Count
+
+
+class Estimated(TypedDict):
+    """The likely figures of the estimate that was made before the session began, and the tokens of its documents.
+
+    `cost` is in US dollars, None where a price was unknown.
+    """
+
+    calls: Count
+    tokens: Count
+    cost: Annotated[float, Field(ge=0)] | None
+    documents: Count
+
+
 def concluding(state: Mapping[str, Any]) -> str:
     """What is brought to its end because of the budget: `topic`, `session` or nothing."""
     return str((state.get("budget") or {}).get("concluding", ""))
+
+
+def spent(usage: Mapping[str, Usage]) -> Spent:
+    """What all models together took."""
+    used = usage.values()
+    return Spent(
+        calls=sum(u["calls"] for u in used),
+        tokens=sum(u["input_tokens"] + u["output_tokens"] for u in used),
+        cost=sum(u["cost"] or 0.0 for u in used),
+    )
 
 
 def add_usage(total: Mapping[str, Usage], delta: Mapping[str, Usage]) -> dict[str, Usage]:
@@ -76,3 +118,18 @@ def _sum_usage(one: Usage, other: Usage) -> Usage:
         prompt_chars=one["prompt_chars"] + other["prompt_chars"],
         cost=None if costs[0] is None or costs[1] is None else costs[0] + costs[1],
     )
+
+
+def add_task_usage(
+    total: Mapping[str, TaskUse], delta: Mapping[str, TaskUse]
+) -> dict[str, TaskUse]:
+    """Sum what tasks took, by task and model."""
+    merged = dict(total)
+    for key, used in delta.items():
+        before = merged.get(key, TaskUse(calls=0, input_tokens=0, output_tokens=0))
+        merged[key] = TaskUse(
+            calls=before["calls"] + used["calls"],
+            input_tokens=before["input_tokens"] + used["input_tokens"],
+            output_tokens=before["output_tokens"] + used["output_tokens"],
+        )
+    return merged
