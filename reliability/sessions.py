@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +27,9 @@ from typing import Any
 
 import psutil
 from langgraph_parity import postgres
+from psycopg import connect
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
 from tests.production.panels import without_times
 
 from virtual_agora.config.models import Config
@@ -213,14 +215,18 @@ def compare(found: dict[str, Any], alone: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def databases() -> Iterator[dict[str, str | None]]:
-    """The databases by their names: the one in the folder, and the address of a server that is there meanwhile."""
+def databases() -> Iterator[dict[str, Callable[[], str | None]]]:
+    """The kinds of database, each with what makes an empty one and gives its address; None is the one in the folder."""
     with postgres.server() as conninfo:
         at = conninfo_to_dict(conninfo)
-        yield {
-            "SQLite": None,
-            "PostgreSQL": f"postgresql://{at['user']}@/{at['dbname']}?host={at['host']}",
-        }
+
+        def made() -> str:
+            name = f"sessions_{time.monotonic_ns()}"
+            with connect(conninfo, autocommit=True) as connection:
+                connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+            return f"postgresql://{at['user']}@/{name}?host={at['host']}"
+
+        yield {"SQLite": lambda: None, "PostgreSQL": made}
 
 
 def measure() -> dict[str, Any]:
@@ -228,10 +234,8 @@ def measure() -> dict[str, Any]:
     alone = run(max(COUNTS), latency=0.0, alone=True)
     found: dict[str, Any] = {"latency": LATENCY, "alone": alone["complete"], "runs": {}}
     with databases() as places:
-        for name, database in places.items():
-            found["runs"][name] = [
-                compare(run(count, database=database), alone) for count in COUNTS
-            ]
+        for name, make in places.items():
+            found["runs"][name] = [compare(run(count, database=make()), alone) for count in COUNTS]
     return found
 
 
