@@ -24,7 +24,14 @@ from pydantic_core import PydanticUndefined
 from docs.picture import make_picture
 from virtual_agora import errors, hitl
 from virtual_agora.config.defaults import offline_panel
-from virtual_agora.config.models import AgentConfig, Config, PanelConfig, SessionConfig
+from virtual_agora.config.models import (
+    AgentConfig,
+    BudgetConfig,
+    Caps,
+    Config,
+    PanelConfig,
+    SessionConfig,
+)
 from virtual_agora.events import CallStarted, Event, Token
 from virtual_agora.execution.session import Agora
 from virtual_agora.flow.error_recovery import TABLE
@@ -54,7 +61,7 @@ def command_line() -> str:
     parts.append(
         "## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 2 | bad usage or configuration |\n"
         "| 3 | the session waits for a human, or a study's budget is used up; the command to go on is printed |\n"
-        "| 4 | failed; everything up to there is saved |\n| 130 | interrupted; everything is saved |\n"
+        "| 4 | failed; everything up to there is saved |\n| 130 | interrupted, by Ctrl-C, SIGTERM or a terminal that went away; everything is saved |\n"
     )
     return "\n".join(parts)
 
@@ -65,6 +72,8 @@ def configuration() -> str:
     for title, model in (
         ("The file", Config),
         ("`session`", SessionConfig),
+        ("`budget`", BudgetConfig),
+        ("`budget.topic`", Caps),
         ("`moderator`, `summarizer`, `report_writer`", AgentConfig),
         ("Each of `agents`", PanelConfig),
     ):

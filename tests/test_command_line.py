@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
 from filelock import FileLock
 
 from tests.conftest import THEME
+from tests.support.terminal import Terminal
 from tests.support.wire import Wire
 from virtual_agora.main import main
 from virtual_agora.state.schema import SCHEMA_VERSION
@@ -183,6 +180,38 @@ def test_fork(say):
     code, _, err = say("fork", "s", "--at", "999")
     assert code == 2
     assert "--steps" in err
+
+
+def test_a_fork_under_another_configuration_and_where_it_parted(say, folder):
+    say("run", THEME, *TOPIC, "--session", "s")
+    (folder / "other.yml").write_text(
+        "agents:\n"
+        "  - {provider: offline, model: scripted, name: Ada}\n"
+        "  - {provider: offline, model: scripted, name: Zoe}\n"
+        "session: {conclude: unanimous}\n"
+    )
+    code, out, _ = say("fork", "s", "--at", "5", "--name", "o", "--config", "other.yml")
+    assert code == 0
+    assert "- Zoe joins" in out
+    assert "- conclude unanimous instead of majority" in out
+    assert "it is the session “s”. From there on:" in say("show", "o")[1]
+    code, out, _ = say("diff", "s", "o")
+    assert (code, "They share their history up to step 5" in out) == (0, True)
+    keys = [
+        change["key"] for change in json.loads(say("diff", "s", "o", "--json")[1])["configuration"]
+    ]
+    assert "agents.Zoe" in keys
+    for words, exit_code, said in (
+        (["diff", "s", "nobody"], 2, "There is no session “nobody”"),
+        (["diff", "s", "s"], 0, "named twice"),
+        (["fork", "s", "--at", "5", "--config", "missing.yml"], 2, "missing.yml"),
+        (["fork", "s", "--at", "5", "--provider", "openai"], 2, "OPENAI_API_KEY"),
+        (["fork", "s", "--at", "5", "--name", "o"], 2, "already a session"),
+        (["fork", "s", "--at", "5", "--name", "p", "--provider", "offline"], 0, "resume p"),
+    ):
+        code, out, err = say(*words)
+        assert (code, said in out + err) == (exit_code, True), (words, out, err)
+    assert "The configuration is the same" in say("show", "p")[1]
 
 
 def test_init_writes_a_configuration_that_loads_and_overwrites_nothing(say, folder):
@@ -356,17 +385,34 @@ def test_a_session_that_another_process_runs(say, folder):
     assert say("resume", "s", "--yes", "--data-dir", "data")[0] == 0
 
 
-def test_a_session_of_a_later_release(say, folder):
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ({"schema_version": SCHEMA_VERSION + 1}, f"format {SCHEMA_VERSION + 1}"),
+        ({"protocol_version": "1.10"}, "protocol 1.10, this one speaks 1.3"),
+    ],
+)
+def test_a_session_of_a_later_release(say, folder, version, said):
     say("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
     with open_saver(folder / "data") as saver:
         saved = saver.get_tuple(thread("s"))
-        saved.checkpoint["channel_values"]["schema_version"] = SCHEMA_VERSION + 1
+        saved.checkpoint["channel_values"].update(version)
         versions = saved.checkpoint["channel_versions"]
         saver.put(saved.parent_config, saved.checkpoint, saved.metadata, versions)
-    for command in (["resume", "s", "--yes"], ["show", "s"]):
+    for command in (
+        ["resume", "s", "--yes"],
+        ["show", "s"],
+        ["show", "s", "--json"],
+        ["show", "s", "--steps"],
+        ["report", "s"],
+        ["fork", "s", "--at", "1"],
+        ["diff", "s", "s"],
+    ):
         code, _, err = say(*command, "--data-dir", "data")
         assert code == 4
-        assert "later release" in err
+        assert f"Session “s” was saved by a later release ({said}" in err
+    code, out, _ = say("sessions", "--data-dir", "data")
+    assert (code, "saved by a later release" in out) == (0, True)
 
 
 def test_folders_that_cannot_be_used(say, folder):
@@ -543,45 +589,6 @@ def test_an_output_that_takes_no_more_is_said(say):
 
 
 # -- a person at a terminal --------------------------------------------------------------------------------
-
-
-class Terminal:
-    """The command in a terminal of its own, with keys and a screen."""
-
-    def __init__(self, folder, *words):
-        self.screen = ""
-        pid, self._fd = pty.fork()
-        if pid == 0:
-            os.chdir(folder)
-            os.environ["TERM"] = "xterm-256color"
-            os.execv(COMMAND[0], [*COMMAND, *words])
-        self.pid = pid
-
-    def until(self, text, seconds=60):
-        deadline = time.monotonic() + seconds
-        while text not in self.screen:
-            assert time.monotonic() < deadline, self.screen[-2000:]
-            if select.select([self._fd], [], [], 0.1)[0]:
-                try:
-                    self.screen += os.read(self._fd, 65536).decode(errors="replace")
-                except OSError:
-                    break
-        assert text in self.screen, self.screen[-2000:]
-
-    def press(self, keys):
-        self.screen = ""
-        os.write(self._fd, keys.encode())
-
-    def end(self, seconds=60):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if select.select([self._fd], [], [], 0.1)[0]:
-                with contextlib.suppress(OSError):
-                    self.screen += os.read(self._fd, 65536).decode(errors="replace")
-            done, status = os.waitpid(self.pid, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status)
-        raise AssertionError(self.screen[-2000:])
 
 
 def test_a_person_is_asked_and_decides(folder):

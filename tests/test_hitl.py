@@ -13,6 +13,23 @@ STOP = hitl.periodic_stop("One", 3, {"yes": 1, "no": 3, "abstained": 0, "needed"
 NEXT = hitl.topic_continuation("One", ["Two"], {"end": 0, "go_on": 4, "abstained": 0})
 REPLACEMENT = {"action": "replace_model", "provider": "openai", "model": "m"}
 FAILURE = hitl.provider_failure([], may_exclude=False, step="ballot")
+BUDGET = hitl.budget_reached(
+    [
+        {"kind": "calls", "used": 62, "limit": 60, "suggested": 93},
+        {"kind": "cost", "used": 2.51, "limit": 2.5, "suggested": 3.77},
+    ],
+    scope="session",
+    topic="One",
+    round_number=2,
+    remaining_topics=["Two"],
+    going_on=120,
+    closing={"calls": 14, "tokens": 9000, "cost": 0.4},
+    step="statement",
+)
+
+
+def extend(**caps):
+    return {"action": "extend", **caps}
 
 
 @pytest.mark.parametrize(
@@ -35,6 +52,9 @@ FAILURE = hitl.provider_failure([], may_exclude=False, step="ballot")
         (TURN, {"action": "participate", "text": "Hm."}, {"action": "participate", "text": "Hm."}),
         (STOP, "skip_to_report", {"action": "skip_to_report"}),
         (NEXT, "modify_agenda", {"action": "modify_agenda"}),
+        (BUDGET, "extend", extend(calls=93, tokens=None, cost=3.77)),
+        (BUDGET, extend(calls="100", cost=" $5 "), extend(calls=100, tokens=None, cost=5.0)),
+        (BUDGET, extend(calls=63, cost=2.52), extend(calls=63, tokens=None, cost=2.52)),
         (
             THEME,
             {"action": "start", "theme": "Bread?"},
@@ -81,6 +101,21 @@ def test_good_answers_come_out_whole(question, answer, checked):
         (FAILURE, {"action": "replace_model", "provider": "openai"}, "model"),
         (FAILURE, {**REPLACEMENT, "base_url": "https://u:s3cret@h/v1"}, "base_url: an address has"),
         (FAILURE, {**REPLACEMENT, "base_url": "https://h?key=s3cret"}, "in a file named .env"),
+        (BUDGET, extend(calls=62), "must be above 62 calls, which are used already"),
+        (BUDGET, extend(calls=-5), "must be above 62 calls"),
+        (BUDGET, extend(calls=99.5), "must be a whole number, not 99.5"),
+        (BUDGET, extend(calls="many"), "“many” is not a number"),
+        (BUDGET, extend(calls=True), "“True” is not a number"),
+        (BUDGET, extend(calls=[90]), "is not a number"),
+        (BUDGET, extend(calls=10**30), "is larger than"),
+        (BUDGET, extend(cost="2,60"), "“2,60” is not a number"),
+        (BUDGET, extend(cost="2.50"), "must be above $2.51, which is used already"),
+        (BUDGET, extend(cost=float("nan")), "“nan” is not a number"),
+        (BUDGET, extend(cost="inf"), "“inf” is not a number"),
+        (BUDGET, extend(cost=""), "“” is not a number"),
+        (BUDGET, extend(tokens=10**6), "no cap on tokens; raise calls or cost"),
+        (BUDGET, extend(rounds=3), "rounds: does not belong there"),
+        (BUDGET, "retry", "choose extend, conclude or stop"),
         (THEME, "start", "theme"),
         (THEME, {"action": "start", "theme": " "}, "The theme is empty."),
         (THEME, {"action": "start", "theme": "x" * 20_001}, "The theme is too long: 20,000"),
@@ -100,7 +135,7 @@ def test_a_used_up_rejection_is_not_offered():
         check_answer(question, "reject")
 
 
-@pytest.mark.parametrize("question", [APPROVAL, TURN, STOP, NEXT, FAILURE])
+@pytest.mark.parametrize("question", [APPROVAL, TURN, STOP, NEXT, FAILURE, BUDGET])
 def test_every_question_but_the_theme_has_a_default(question):
     assert default_answer(question)["action"] == question["default"]
     with pytest.raises(InvalidAnswerError):

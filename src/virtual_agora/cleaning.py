@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
-__all__ = ["clean", "whole"]
+__all__ = ["clean", "plain_json", "whole"]
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, erasing
@@ -14,8 +16,10 @@ _ESCAPES = re.compile(
 _BREAKS = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 _UNWANTED = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f"  # controls
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"  # what reorders a line, or hides in it
+    "\u061c\u180e\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # what reorders a line, or hides in it
+    "\U000e0000-\U000e007f]"  # letters that nobody sees
 )
+_UNPRINTED = re.compile(f"[\x85\u2028\u2029\ud800-\udfff]|{_UNWANTED.pattern}")
 
 
 def whole(text: str) -> str:
@@ -24,6 +28,17 @@ def whole(text: str) -> str:
     A server that cuts its stream by UTF-16 units sends the halves in pieces of their own.
     """
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def plain_json(value: Any, *, indent: int | None = None) -> str:
+    """`value` as JSON that can be looked at in a terminal: what steers one, reorders a line or hides in it is escaped.
+
+    Other letters of any script stay as they are; read back, it is the same value.
+    """
+    return _UNPRINTED.sub(
+        lambda found: json.dumps(found[0])[1:-1],
+        json.dumps(value, ensure_ascii=False, indent=indent),
+    )
 
 
 def clean(text: str) -> str:

@@ -23,7 +23,8 @@ from virtual_agora.errors import VirtualAgoraError
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRequest
 from virtual_agora.providers.create import require_extra
-from virtual_agora.providers.vendors import Vendor, check_provider, one_model, redact, require_key
+from virtual_agora.providers.redaction import redact
+from virtual_agora.providers.vendors import Vendor, check_provider, one_model, require_key
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.stores import storage_errors
 

@@ -4,13 +4,16 @@
     ├── UsageError                    the call, the configuration or the environment is wrong
     │   ├── ConfigurationError        a configuration file, or a value in it
     │   ├── MissingKeyError           no API key for a provider in use
-    │   ├── MissingExtraError         a provider's integration is not installed
+    │   ├── MissingExtraError         what a provider or the database needs is not installed
     │   ├── SessionNotFoundError      no session of that name
     │   └── SessionLockedError        another process is running the session
     ├── InvalidAnswerError            an answer that does not fit its question
     ├── StaleAnswerError              an answer to a question that is no longer asked
     ├── StorageError                  the disk or the database refuses
-    │   └── NewerSessionError         the session was saved by a later release
+    │   ├── NewerSessionError         the session was saved by a later release
+    │   ├── SessionTakenOverError     another process goes on with the session
+    │   ├── EncryptedSessionError     the session is encrypted, and its key is not here
+    │   └── DamagedSessionError       what is saved is nothing that a session writes
     ├── StateError                    a session's state contradicts itself
     ├── NodeExecutionError            a step of the protocol failed; carries the step and the cause
     └── ProviderError                 a model could not be asked
@@ -25,11 +28,14 @@ the pause for a human, is `virtual_agora.flow.interrupts.GraphInterrupt`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import ClassVar
 
 __all__ = [
     "ConfigurationError",
+    "DamagedSessionError",
+    "EncryptedSessionError",
     "Exit",
     "InvalidAnswerError",
     "MalformedAnswerError",
@@ -42,6 +48,7 @@ __all__ = [
     "ProviderError",
     "SessionLockedError",
     "SessionNotFoundError",
+    "SessionTakenOverError",
     "StaleAnswerError",
     "StateError",
     "StorageError",
@@ -62,7 +69,7 @@ class Exit(IntEnum):
     FAILED = 4
     """Everything up to the failure is saved."""
     INTERRUPTED = 130
-    """By Ctrl-C; everything is saved."""
+    """By Ctrl-C, SIGTERM or a terminal that went away; everything is saved."""
 
 
 class VirtualAgoraError(Exception):
@@ -98,7 +105,7 @@ class MissingKeyError(UsageError):
 
 
 class MissingExtraError(UsageError):
-    """A provider's integration package is not installed."""
+    """A package that a provider, or the database, needs is not installed."""
 
 
 class SessionNotFoundError(UsageError):
@@ -129,15 +136,32 @@ class NewerSessionError(StorageError):
     """The session was saved by a later release of Virtual Agora."""
 
 
+class SessionTakenOverError(StorageError):
+    """Another process goes on with the session, because this one gave no sign of life."""
+
+
+class EncryptedSessionError(StorageError):
+    """The session is encrypted, and its key is missing, or the one that is there is another."""
+
+
+class DamagedSessionError(StorageError):
+    """What is saved of the session is nothing that a session writes."""
+
+
 class StateError(VirtualAgoraError):
     """A session's state contradicts itself."""
 
 
 class NodeExecutionError(VirtualAgoraError):
-    """The step `node` failed because of `cause`, which is not the fault of a provider."""
+    """The step `node` failed because of `cause`, which is not the fault of a provider.
 
-    def __init__(self, node: str, cause: BaseException) -> None:
-        said, hint = f"{type(cause).__name__}: {cause}", ""
+    `told` makes of the cause's own words what may be shown.
+    """
+
+    def __init__(
+        self, node: str, cause: BaseException, *, told: Callable[[str], str] = str
+    ) -> None:
+        said, hint = told(f"{type(cause).__name__}: {cause}"), ""
         if isinstance(cause, VirtualAgoraError):
             said, hint = cause.message, cause.hint
         super().__init__(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from traceback import format_exception
+from types import TracebackType
 
 __all__ = ["cli", "main", "parser"]
 
@@ -47,6 +51,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--session", metavar="NAME", help="a name for the session")
     run.add_argument("--seed", type=_seed, metavar="N", help="the seed of every random choice")
     run.add_argument(
+        "--budget",
+        type=_dollars,
+        metavar="DOLLARS",
+        help="the most that the session may cost before you are asked, in US dollars",
+    )
+    run.add_argument(
         "--reports-dir",
         type=Path,
         default=Path("reports"),
@@ -81,7 +91,20 @@ def parser() -> argparse.ArgumentParser:
     fork.add_argument(
         "--at", type=_step, required=True, metavar="STEP", help="a number from show SESSION --steps"
     )
+    fork.add_argument(
+        "--config", type=Path, metavar="FILE", help="go on under this configuration (the session's)"
+    )
+    fork.add_argument(
+        "--provider", metavar="NAME", help="put the whole panel on one provider from there on"
+    )
     fork.add_argument("--name", metavar="NAME", help="a name for the new session")
+
+    diff = commands.add_parser(
+        "diff", help="show where two sessions parted, and what became of each"
+    )
+    diff.add_argument("session", metavar="ONE")
+    diff.add_argument("other", metavar="OTHER")
+    diff.add_argument("--json", action="store_true", help="the same, as a program reads it")
 
     study = commands.add_parser("study", help="hold every session of a design, and compare them")
     study.add_argument("design", type=Path, metavar="DESIGN", help="the design, a YAML file")
@@ -121,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
     )
     init.add_argument("--force", action="store_true", help="replace files that are there")
 
-    for using in (run, resume, sessions, show, report, fork, study, doctor):
+    for using in (run, resume, sessions, show, report, fork, diff, study, doctor):
         using.add_argument(
             "--data-dir",
             type=Path,
@@ -135,13 +158,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line and return its exit code; errors are printed, not raised."""
     chosen = parser().parse_args(arguments)
     # Imported only here, so that --help answers at once.
-    from virtual_agora import commands
     from virtual_agora.errors import Exit, NodeExecutionError, VirtualAgoraError
-    from virtual_agora.ui.interruption import discard_output
 
-    # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
-    gc.freeze()
     try:
+        from virtual_agora import commands
+        from virtual_agora.ui.interruption import discard_output
+
+        # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
+        gc.freeze()
         code: int = getattr(commands, chosen.command)(chosen)
         sys.stdout.flush()  # at exit it would be too late to say what goes wrong with it
     except KeyboardInterrupt:
@@ -165,8 +189,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def cli() -> None:
-    """The entry point of the installed command."""
+    """The entry point of the installed command. What it cannot explain, a bug, is told without keys."""
+    sys.excepthook = _tell_bug
+    # While no run is under way these do what Ctrl-C does; a run has ways of its own (`ui.interruption`).
+    for name in ("SIGTERM", "SIGHUP"):
+        if signal.getsignal(number := getattr(signal, name, signal.SIGINT)) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     sys.exit(main())
+
+
+def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    _say("".join(format_exception(kind, error, trace)).rstrip())
 
 
 class _ShowVersion(argparse.Action):
@@ -185,6 +218,18 @@ def _seed(text: str) -> int:
     if not text.isdecimal() or len(text) > len(str(MAX_SEED)) or int(text) > MAX_SEED:
         raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {MAX_SEED}")
     return int(text)
+
+
+def _dollars(text: str) -> float:
+    # Imported only here, so that --help answers at once.
+    from virtual_agora.amounts import read
+
+    try:
+        return float(read("cost", text, 0))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "a budget is an amount of US dollars above 0, such as 2.50"
+        ) from None
 
 
 def _number(text: str) -> int:
@@ -212,8 +257,12 @@ def _folder(text: str) -> Path:
 
 
 def _say(*lines: str) -> None:
-    for line in filter(None, lines):
-        print(line, file=sys.stderr)
+    from virtual_agora.cleaning import clean
+    from virtual_agora.providers.redaction import redact
+
+    with suppress(OSError):  # the terminal may be gone
+        for line in filter(None, lines):
+            print(clean(redact(line)), file=sys.stderr)
 
 
 if __name__ == "__main__":

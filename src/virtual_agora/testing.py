@@ -41,6 +41,16 @@ QUESTIONS = (
     hitl.periodic_stop("One", 1, {}),
     hitl.topic_continuation("One", [], {}),
     hitl.provider_failure([], may_exclude=True, step="poll"),
+    hitl.budget_reached(
+        [],
+        scope="session",
+        topic="One",
+        round_number=1,
+        remaining_topics=[],
+        going_on=0,
+        closing={"calls": 0, "tokens": 0, "cost": 0.0},
+        step="poll",
+    ),
 )
 """Every question a session can ask, with all its options."""
 

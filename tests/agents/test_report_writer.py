@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from virtual_agora.agents.answers import Section
 from virtual_agora.agents.report_writer import (
+    LAST,
+    SECTIONS,
     ReportWriter,
     session_material,
     topic_material,
@@ -67,3 +69,37 @@ def test_the_writer_knows_which_turns_it_may_cite_and_where_everybody_stands_but
         assert bool(check("So [m0003].")) == (topic == "A")
     assert '<statement id="m0001">' in topic_material(state, "A")
     assert "So [m0001]." in session_material(state)
+
+
+def test_however_many_topics_there_were_the_final_report_is_written_from_a_bounded_text():
+    topics = [f"Topic {n}" for n in range(60)]
+    words = [
+        {
+            "id": f"m{n:04d}",
+            "topic": topic,
+            "kind": "final_words",
+            "round": 1,
+            "content": "No. " * 300,
+        }
+        for n, topic in enumerate(topics)
+    ]
+    section = {"title": "T", "text": "It is so [m0001].\n\n" * 120}
+    stand = {"agent": "participant-1", "moment": "after", "confidence": 60, "stance": 1}
+    state = {
+        "completed_topics": topics,
+        "messages": words,
+        "reports": [{"topic": topic, "sections": [section]} for topic in topics],
+        "positions": [stand | {"topic": topic, "position": "Y. " * 300} for topic in topics],
+    }
+    material = session_material(state)
+    tags = 3 * 60 * 100
+    assert SECTIONS + 2 * LAST - 10_000 < len(material) < SECTIONS + 2 * LAST + tags
+    for tag in ("section", "final_words", "positions"):
+        assert material.count(f"\n</{tag}>") == 60
+    # Shortened is what is told, after a whole paragraph.
+    assert (
+        "It is so [m0001]. [Shortened here; the whole has 2,280 characters.]\n</section>"
+        in material
+    )
+    few = {**state, "reports": state["reports"][:20], "messages": words[:9], "positions": []}
+    assert "Shortened" not in session_material(few)

@@ -257,7 +257,10 @@ def test_a_session_can_be_forked_at_any_step(agora):
     for step in agora.steps(session):
         fork = agora.fork(session, step.number)
         source = graph.get_state(thread(session, step.checkpoint_id)).values
-        assert agora.snapshot(fork) == {**source, "session_id": fork}, step.node
+        state = agora.snapshot(fork)
+        (origin,) = state.pop("forked_from")
+        assert (origin["step"], origin["changes"]) == (step.number, [])
+        assert state == {**source, "session_id": fork}, step.node
         assert agora.run_leg(fork, default_answer).status == "complete", step.node
         forked.append(step.node)
     assert forked == [
@@ -266,10 +269,12 @@ def test_a_session_can_be_forked_at_any_step(agora):
 
 
 def history(agora, session):
-    """Every checkpoint and what is recorded after it, in order, without the session's id."""
+    """Every checkpoint and what is recorded after it, in order, without the session's id and forks."""
     found = list(agora._saver.list(thread(session)))[::-1]
     for one in found:
         assert one.checkpoint["channel_values"].pop("session_id") == session
+        one.checkpoint["channel_values"].pop("forked_from", None)
+        one.checkpoint["channel_versions"].pop("forked_from", None)
     return [(one.checkpoint, one.metadata, one.pending_writes) for one in found]
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import TestClock, offline_config
 from tests.production.panels import wire_config
 
+from virtual_agora.config.models import BudgetConfig
 from virtual_agora.testing import THEME, make_target
 
 TOPICS = ("What does it cost?", "Who gains?")
@@ -29,6 +30,7 @@ class Scenario:
     name: str
     begun: Mapping[str, Any] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
+    budget: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[str, Any] = field(default_factory=dict)
     models: tuple[str, ...] = ()
     then: Mapping[str, Any] | None = None
@@ -142,6 +144,21 @@ SCENARIOS = (
         },
         models=("good", "good", "refuses-key"),
     ),
+    Scenario(
+        "a budget used up in the middle of a round, raised, then used up for good",
+        begun={"topics": TOPICS},
+        rules={"min_rounds": 2, "max_rounds": 2},
+        budget={"calls": 6},
+        answers={"budget_reached": [{"action": "extend", "calls": 12}, "conclude"]},
+    ),
+    Scenario(
+        "a budget used up between topics, stopped at first, then concluded",
+        begun={"topics": TOPICS},
+        rules={"min_rounds": 1, "max_rounds": 1, "positions": "off"},
+        budget={"calls": 20},
+        answers={"budget_reached": "stop"},
+        then={"budget_reached": "conclude"},
+    ),
 )
 
 
@@ -151,6 +168,8 @@ def parity_target(scenario, tmp_path, request):
     if scenario.models:
         wire = request.getfixturevalue("wire")
         config = wire_config(wire, *scenario.models, seed=1, **scenario.rules)
+    budget = BudgetConfig.model_validate(scenario.budget)
+    config = config.model_copy(update={"budget": budget})
     return make_target(tmp_path / "reports", config=config, clock=TestClock)
 
 
@@ -161,6 +180,7 @@ def test_a_session_to_its_end(parity, scenario, request):
     )
     if scenario.then is not None:
         assert run.outcome == "waiting"
-        request.getfixturevalue("wire").mend()
+        if scenario.models:
+            request.getfixturevalue("wire").mend()
         run = parity.resume(run, answers=scenario.then)
     assert run.outcome == "done"

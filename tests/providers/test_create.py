@@ -16,7 +16,7 @@ from virtual_agora import providers
 from virtual_agora.errors import ConfigurationError, MissingExtraError, MissingKeyError
 from virtual_agora.providers import VENDORS, check_provider, create_provider, missing_key
 from virtual_agora.providers.create import require_extra
-from virtual_agora.providers.vendors import redact
+from virtual_agora.providers.redaction import redact
 
 NEEDS_A_KEY = {
     "openai": "OPENAI_API_KEY",

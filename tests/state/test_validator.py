@@ -87,6 +87,7 @@ def at(phase):
 PARTICIPANTS = [f"participant-{number}" for number in range(1, 5)]
 FINAL = {"topic": "", "title": THEME, "sections": []}
 REPORT = {"topic": SECOND, "title": SECOND, "sections": []}
+DIGEST = {"topic": FIRST, "round": 2, "condensed": 1, "text": "…"}
 SUMMARY = {"topic": SECOND, "text": "…", "rounds": 1, "concluded_by": "vote"}
 
 USED = {
@@ -124,7 +125,7 @@ def test_a_real_state_is_valid(whole):
         (put(status="stuck"), "status: Input should be 'running' or 'complete'"),
         (
             put(concluded_by="banana"),
-            "concluded_by: Input should be '', 'vote', 'user' or 'max_rounds'",
+            "concluded_by: Input should be '', 'vote', 'user', 'max_rounds' or 'budget'",
         ),
         (
             put(decision="banana"),
@@ -147,7 +148,7 @@ def test_a_real_state_is_valid(whole):
         ),
         (
             first("topic_summaries", concluded_by=""),
-            "topic_summaries.0.concluded_by: Input should be 'vote', 'user' or 'max_rounds'",
+            "topic_summaries.0.concluded_by: Input should be 'vote', 'user', 'max_rounds' or 'budget'",
         ),
         (
             put(usage={"m": {**USED, "calls": -5}}),
@@ -219,6 +220,15 @@ def test_a_real_state_is_valid(whole):
         ),
         (again("messages"), "two messages share an id"),
         (again("round_summaries"), "a round is summarized twice"),
+        (
+            put(digests=[DIGEST | {"topic": "Ghost"}]),
+            "digests on topics that were not discussed: Ghost",
+        ),
+        (
+            put(digests=[DIGEST, DIGEST]),
+            "two digests were made after one round",
+        ),
+        (put(digests=[DIGEST | {"condensed": 2}]), "a digest stands for rounds that were not over"),
         # The members.
         (last("agents", id="moderator"), "two agents share an id"),
         (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,9 +15,10 @@ from pathlib import Path
 import yaml
 from pyarrow import parquet
 
-from tests.production.test_kill import hashes, kill, saved, wait_for
 from tests.studies.conftest import BRIEF, TWO, design
+from tests.support.processes import hashes, kill, saved, wait_for
 from tests.support.wire import Wire
+from virtual_agora.estimates.calls import SECTIONS, calls_of
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import check_answer, default_answer
 from virtual_agora.main import main
@@ -26,7 +26,6 @@ from virtual_agora.providers.vendors import check_provider
 from virtual_agora.state.demo import DEMO_STAMP
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.studies.design import load_design
-from virtual_agora.studies.estimate import SECTIONS, calls_of
 from virtual_agora.studies.grid import Grid
 
 COMMAND = [sys.executable, "-m", "virtual_agora.main"]
@@ -214,7 +213,7 @@ def test_killed_and_then_interrupted_in_a_session_it_makes_no_finished_call_twic
         kill(begin_and_wait(1))
         asked, answered = hashes(wire.received()), hashes(wire.answered())
         process = begin_and_wait(2)
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         until(process.stdout, "Stopping after the calls in flight")
         wire.mend()
         said, _ = process.communicate(timeout=60)

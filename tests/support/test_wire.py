@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from tests.support.examples import example
-from tests.support.wire import ROOT, Wire
+from tests.support.wire import ROOT, Wire, fingerprint
 from virtual_agora.clock import Clock
 from virtual_agora.events import Event, Token
 from virtual_agora.providers import create_provider
@@ -91,7 +91,10 @@ def test_it_answers_and_keeps_its_log(tmp_path: Path) -> None:
         assert received[0]["sha256"] == received[2]["sha256"] != received[1]["sha256"]
         assert {line["model"] for line in received} == {"double"}
         asked = [{k: v for k, v in line.items() if k != "messages"} for line in received]
-        assert [{**line, "event": "received"} for line in wire.answered()] == asked
+        sent = wire.answered()
+        said = [sent[n].pop("answer") for n in (0, 2)]
+        assert said == [fingerprint(spoken["text"])] * 2 != [sent[1].pop("answer")] * 2
+        assert [{**line, "event": "received"} for line in sent] == asked
 
 
 def test_a_client_that_is_killed_leaves_its_request_unanswered(tmp_path: Path) -> None:

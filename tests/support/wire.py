@@ -10,12 +10,14 @@ Some models misbehave, by their name (`FAULTS`), until the file `<log>.mended` e
 The log outlives any client: one JSON line for every request received, one more when its answer has been sent
 in full, or when the client hung up before. So a test can kill its client at any moment and count what was asked
 again. A request's line has its `messages`. `at_once` in it says how many requests for the same task, this one included, were in hand when the request
-came. `Wire` runs all this.
+came, `at` the time on the machine's steady clock, and `client` the key, where that begins with `client-`: so several processes can be told apart.
+The second line also has the `answer`'s fingerprint. `Wire` runs all this.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import re
@@ -29,6 +31,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from reliability.attacks import texts
 
 from tests.support.examples import example
 
@@ -44,13 +49,18 @@ def task_of(body: dict[str, Any]) -> str:
     return tasks[-1] if tasks else ""
 
 
+def fingerprint(text: str) -> str:
+    """What tells an answer from all others."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
 def answer_to(body: dict[str, Any], digest: str) -> str:
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
         answer = example(form["json_schema"]["schema"], digest[:6])
         if body.get("model") == "adds-nothing" and "add" in answer:
             answer["add"] = []
-        if body.get("model") == "goes-on" and "conclude" in answer:
+        if body.get("model") in ("goes-on", HOSTILE) and "conclude" in answer:
             answer["conclude"] = "no"
         if "moved_by" in answer:
             turns = re.findall(r'<statement id=\\"(\w+)', json.dumps(body["messages"]))
@@ -58,10 +68,13 @@ def answer_to(body: dict[str, Any], digest: str) -> str:
             answer["moved_by"] = [*turns[: most - 1], "m9999"]
         return json.dumps(answer, ensure_ascii=False)
     about = task_of(body) or "question"
-    return (
+    said = (
         f"This is the {about.replace('_', ' ')} for request {digest[:6]}. It weighs what was said before, "
         "adds one point of its own, and ends where the next speaker can take it up."
     )
+    if not body.get("model", "").startswith(WORDY):
+        return said
+    return " ".join([said] * 36)
 
 
 # -- how it fails --------------------------------------------------------------------------------------
@@ -77,8 +90,11 @@ FAULTS: dict[str, Refusal] = {
     "busy-for-long": (429, "rate_limit_exceeded", {"Retry-After": "100"}),
     "refuses-old-key": (401, "invalid_api_key", {}),
 }
-"""A model named `500-on-<task>` fails like `always-500`, but at that task only. `busy-twice` answers in the end,
+"""A model whose name ends with `500-on-<task>` fails like `always-500`, but at that task only. `busy-twice` answers in the end,
 and `refuses-old-key` where the key has no “old” in it."""
+
+WORDY = "wordy"
+"""Models whose names begin so write several times as much as they are asked for."""
 
 OFF_FORM = {"off-form", "off-form-once", "says-yes"}
 """Structured answers of these are not in the form asked for; `off-form-once` does better when told so."""
@@ -88,6 +104,13 @@ CUT_OFF = {"cut-off"}
 
 ENDLESS = {"endless"}
 """Streams of these go on until the client hangs up, which is written down."""
+
+PARROTS = {"parrot", "parrot-in-pieces", "parrot-busy"}
+"""These repeat the key that they were sent, in every form: in texts and forms, `parrot-in-pieces` three letters at a
+time, `parrot-busy` in a refusal and its headers too, the first time that it is to speak or to vote."""
+
+HOSTILE = "hostile"
+"""Every text and title it gives is an attack (`reliability.attacks`)."""
 
 HELD = {"held", "held-forms"}
 """Answers of these are held back until they are mended; `held-forms` holds back structured ones only."""
@@ -116,6 +139,42 @@ PATIENCE = 20.0
 def is_held(body: dict[str, Any]) -> bool:
     model = body.get("model", "")
     return model in HELD and (model == "held" or "response_format" in body)
+
+
+def parroted(text: str, key: str) -> str:
+    """An answer with the key in it, as it is, URL-encoded and in Base64; in a form, in every text of it."""
+    forms = (key, quote(key, safe=""), base64.b64encode(key.encode()).decode())
+    said = f"Mine is {' or '.join(forms)}, of course."
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return f"{said} {text}"
+    return json.dumps(
+        {**answer, **({"reason": said} if "reason" in answer else {"position": said})}
+    )
+
+
+def attacking(text: str, digest: str) -> str:
+    """An answer whose words are attacks; in a form, every title is another one."""
+    said = "\n\n".join(texts("prompt", "speaker", "terminal", "report"))
+    titles = texts("table", "name", "prompt", "terminal")
+    place = int(digest[:4], 16)
+
+    def attacked(value: Any, key: str) -> Any:
+        nonlocal place
+        if isinstance(value, dict):
+            return {name: attacked(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [attacked(item, key) for item in value]
+        if key == "title":
+            place += 1
+            return f"{titles[place % len(titles)]} {place}"
+        return said[:900] if key in ("why", "reason", "reasons", "position", "brief") else value
+
+    try:
+        return json.dumps(attacked(json.loads(text), ""))
+    except ValueError:
+        return f"{said} {digest[:6]}"
 
 
 def off_form(body: dict[str, Any]) -> str | None:
@@ -181,7 +240,10 @@ class Server(ThreadingHTTPServer):
             )
             if well or self._mended.exists():
                 return None
-        if model == f"500-on-{task_of(body)}":
+            first = self._times[digest] == 1 and task_of(body) in ("statement", "poll")
+            if model == "parrot-busy" and first:
+                return 429, f"busy {key}", {"Retry-After": "0", "X-Request-Id": key}
+        if model.endswith(f"500-on-{task_of(body)}"):
             return FAULTS["always-500"]
         return FAULTS.get(model)
 
@@ -211,6 +273,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(raw)
         digest = hashlib.sha256(raw).hexdigest()
         task = task_of(body)
+        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         number, at_once = self.server.take(task)
         self.entry = {
             "request": number,
@@ -218,15 +281,16 @@ class Handler(BaseHTTPRequestHandler):
             "model": body.get("model", ""),
             "task": task,
             "at_once": at_once,
+            "at": time.monotonic(),
+            "client": key if key.startswith("client-") else "",
         }
         self.server.write({"event": "received", **self.entry, "messages": body.get("messages", [])})
         try:
-            self._answer(raw, body, digest)
+            self._answer(raw, body, digest, key)
         finally:
             self.server.let_go(self.entry)
 
-    def _answer(self, raw: bytes, body: dict[str, Any], digest: str) -> None:
-        key = self.headers.get("Authorization", "").removeprefix("Bearer ")
+    def _answer(self, raw: bytes, body: dict[str, Any], digest: str, key: str) -> None:
         fault = self.server.fault(body, digest, key)
         if not self.server.gather(self.entry):
             fault = (400, "came_alone", {})
@@ -238,6 +302,11 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.01)
         spoilt = None if self.server.mended else off_form(body)
         text = answer_to(body, digest) if spoilt is None else spoilt
+        if body.get("model") in PARROTS:
+            text = parroted(text, key)
+        if body.get("model") == HOSTILE:
+            text = attacking(text, digest)
+        self.entry["answer"] = fingerprint(text)
         usage = {"prompt_tokens": len(raw) // 4, "completion_tokens": len(text) // 4}
         usage["total_tokens"] = sum(usage.values())
         try:
@@ -277,6 +346,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _stream(self, body: dict[str, Any], digest: str, text: str, usage: dict[str, int]) -> None:
         pieces = re.findall(r"\S+\s*", text)
+        if body.get("model") == "parrot-in-pieces":
+            pieces = re.findall(r"(?s).{1,3}", text)
+        if body.get("model", "").startswith(WORDY):
+            pieces = [text]
         if body.get("model") == "halves":  # as servers do that count in UTF-16 units
             pieces += ["\ud83d", "\ude00", " \ud83d"]
         self.send_response(200)
@@ -359,17 +432,18 @@ class Wire:
 
     def received(self) -> list[dict[str, Any]]:
         """The requests that came in, in order."""
-        return [line for line in self._lines() if line["event"] == "received"]
+        return [line for line in self.lines() if line["event"] == "received"]
 
     def answered(self) -> list[dict[str, Any]]:
         """The requests whose answer went out whole, in the order in which that was done."""
-        return [line for line in self._lines() if line["event"] == "answered"]
+        return [line for line in self.lines() if line["event"] == "answered"]
 
     def abandoned(self) -> list[dict[str, Any]]:
         """The requests whose client hung up in the middle of the answer."""
-        return [line for line in self._lines() if line["event"] == "abandoned"]
+        return [line for line in self.lines() if line["event"] == "abandoned"]
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Everything in the log, in order."""
         for line in self.log.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 

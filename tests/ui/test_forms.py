@@ -35,6 +35,19 @@ FAILURES = [
     {"agent": "Ada", "provider": "openai", "model": "gpt-9", "reason": "The key was rejected."}
 ]
 FAILURE = hitl.provider_failure(FAILURES, may_exclude=True, step="discussion_round")
+BUDGET = hitl.budget_reached(
+    [
+        {"kind": "calls", "used": 62, "limit": 60, "suggested": 93},
+        {"kind": "cost", "used": 2.51, "limit": 2.5, "suggested": 3.77},
+    ],
+    scope="session",
+    topic=TOPICS[0],
+    round_number=2,
+    remaining_topics=TOPICS[1:],
+    going_on=120,
+    closing={"calls": 14, "tokens": 9000, "cost": 0.4},
+    step="statement",
+)
 
 
 @pytest.fixture
@@ -92,6 +105,8 @@ def answer(question: Question) -> Any:
             "m" + ENTER + "gpt-10" + ENTER + ENTER,
             {"action": "replace_model", "provider": "openai", "model": "gpt-10", "base_url": None},
         ),
+        (BUDGET, "e100" + ENTER + ENTER, {"action": "extend", "calls": "100", "cost": None}),
+        (BUDGET, "c", {"action": "conclude"}),
         (THEME, "Buses?" + ENTER + ENTER, {"action": "start", "theme": "Buses?", "topics": []}),
         (
             THEME,
@@ -124,6 +139,8 @@ def test_keys_answer_questions(
         (THEME, "B" + ENTER + "yOne" + ENTER + "one" + ENTER + "2" + ENTER + ENTER, {"action": "start", "theme": "B", "topics": ["One", "one2"]}),
         (TURN, "p" + ALT_ENTER + "Hm" + ALT_ENTER, {"action": "participate", "text": "Hm"}),
         (FAILURE, "mopenainonsense" + ENTER + CLEAR + "xai" + ENTER + ENTER + "grok" + ENTER + ENTER, {"action": "replace_model", "provider": "xai", "model": "grok", "base_url": None}),
+        (BUDGET, "e62" + ENTER + CLEAR + "63" + ENTER + "2,6" + ENTER + CLEAR + "$2.6" + ENTER, {"action": "extend", "calls": "63", "cost": "$2.6"}),
+        (BUDGET, "e70" + ENTER + ESC + CTRL_S + "c", {"action": "conclude"}),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_not_accepted_and_can_be_mended(

@@ -3,9 +3,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from rich.cells import cell_len
+
 from tests.ui.script import AGENTS, TOPICS, drawn, message, usage, vote
 from virtual_agora.execution.session import SessionInfo, Step
-from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
+from virtual_agora.ui.sessions import sessions_table, show_session
+from virtual_agora.ui.steps import steps_list
 
 THEME = "Shall the buses be free?"
 
@@ -137,6 +140,33 @@ def test_a_session_that_has_only_begun() -> None:
     assert "Votes" not in text
 
 
-def test_steps_have_the_numbers_to_fork_at() -> None:
-    text = drawn(steps_table([Step(12, "id", "discussion_round", 2, TOPICS[0], 3)]))
-    assert re.search(r"12 +discussion_round +2 Discussion +3 +Who pays for it", text)
+def test_steps_have_the_numbers_to_fork_at_and_what_was_before() -> None:
+    said = [message("Ada", "Nothing\x1b[2J yet. " * 20), message("Bruno", "Costs come first.")]
+    steps = [
+        Step(3, "id", "agenda_proposal", 1, "", 0, {"main_topic": THEME}),
+        Step(11, "id", "discussion_round", 2, TOPICS[0], 3, {"positions": [{}, {}]}),
+        Step(12, "id", "round_summarization", 2, TOPICS[0], 3, {"messages": said}),
+        Step(
+            17,
+            "id",
+            "user_approval",
+            4,
+            "",
+            0,
+            {"vote_history": [vote("end_session", "no", "", 2)]},
+        ),
+    ]
+    state = STATE | {"forked_from": [{"session": "heron", "step": 12}]}
+    wide, narrow = (drawn(steps_list(state, steps), width=width) for width in (100, 60))
+    for line in (
+        "virtual-agora fork otter --at STEP",
+        f"   3  agenda_proposal                 theme: {THEME}",
+        f"Phase 2 Discussion · {TOPICS[0]}",
+        "  11  discussion_round, round 3       2 positions",
+        "  12  round_summarization, round 3    Bruno and 1 other: “Costs come first.”",
+        "  17  user_approval ✋                end the session: 0 yes, 1 no",
+    ):
+        assert line in wide
+    assert re.search(r"2 positions *\n *Up to here it is the session “heron”.\n +12 ", wide)
+    assert max(map(cell_len, narrow.splitlines())) <= 60
+    assert "  12  round_summarization, round 3    Bruno and 1 other: “C…" in narrow

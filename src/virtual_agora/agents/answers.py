@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
+from virtual_agora.cleaning import clean
+
 __all__ = [
     "BallotAnswer",
     "Collation",
@@ -29,6 +31,14 @@ __all__ = [
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+(.+?)\s*$")
 
 
+def _title(value: str, shortest: int) -> str:
+    """A title on one line, without what nobody can see."""
+    title = " ".join(clean(value).split())
+    if len(title) < shortest:
+        raise ValueError(f"at least {shortest} characters of it should be visible")
+    return title
+
+
 class _Form(BaseModel):
     """Every field is asked for, and no other: what strict structured output demands. Others are ignored."""
 
@@ -44,7 +54,7 @@ class Topic(_Form):
     @field_validator("title", mode="after")
     @classmethod
     def _one_line(cls, value: str) -> str:
-        return " ".join(value.split())
+        return _title(value, 3)
 
 
 class _Topics(_Form):
@@ -105,6 +115,11 @@ class Section(_Form):
 
     title: str = Field(min_length=2, max_length=200)
     brief: str = Field(max_length=2000)
+
+    @field_validator("title", mode="after")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        return _title(value, 2)
 
 
 class Outline(_Form):

@@ -7,15 +7,18 @@ stands between tags and cannot close them: it is material, never an instruction.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from virtual_agora.agents.delimiters import attribute, disguises, visible
+from virtual_agora.agents.earlier import LONGEST, told
+from virtual_agora.agents.lengths import fitted, shortened
 from virtual_agora.state.schema import Message, Position
 
 __all__ = [
     "closed_topics",
     "fence",
+    "listed",
     "live_round",
     "options",
     "own_position",
@@ -33,6 +36,7 @@ _TAGS = [
     "earlier_topics",
     "conclusion",
     "earlier_rounds",
+    "digest",
     "summary",
     "live_round",
     "statement",
@@ -49,13 +53,21 @@ _TAGS = [
     "you",
     "task",
 ]
-_OURS = re.compile(rf"<(?=/?\s*(?:{'|'.join(_TAGS)})\b)", re.IGNORECASE)
+CONCLUSIONS = 20_000
+"""Characters of conclusions in a prompt: about twenty of the length asked for."""
+
+_OURS = disguises(_TAGS)
 
 
 def fence(tag: str, text: str, **attributes: str | int) -> str:
-    """`text` between tags, with any of our tags inside it made harmless."""
-    named = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
-    return f"<{tag}{named}>\n{_OURS.sub('‹', text.strip())}\n</{tag}>"
+    """`text` between tags, with any of our tags inside it made harmless, in whatever disguise (`delimiters`)."""
+    named = "".join(f' {name}="{attribute(value)}"' for name, value in attributes.items())
+    return f"<{tag}{named}>\n{_OURS.sub('‹', visible(text).strip())}\n</{tag}>"
+
+
+def listed(items: Iterable[str]) -> str:
+    """One item a line: none can pass for several."""
+    return "\n".join(f"- {' '.join(item.split())}" for item in items)
 
 
 def shared_context(state: Mapping[str, Any], *, topic: str = "") -> str:
@@ -69,23 +81,32 @@ def shared_context(state: Mapping[str, Any], *, topic: str = "") -> str:
         parts.append(fence("topic", topic))
     parts.append(closed_topics(state, except_for=topic))
     if topic:
-        rounds = [
-            fence("summary", summary["text"], round=summary["round"])
-            for summary in state.get("round_summaries", [])
-            if summary["topic"] == topic
-        ]
-        parts.append(_group("earlier_rounds", rounds))
+        parts.append(_earlier_rounds(state, topic))
     return join(parts)
 
 
+def _earlier_rounds(state: Mapping[str, Any], topic: str) -> str:
+    """The digest of the oldest rounds, if they were condensed, then the summaries of the others."""
+    digest, summaries = told(state, topic)
+    rounds = [
+        fence("summary", shortened(summary["text"], LONGEST), round=summary["round"])
+        for summary in summaries
+    ]
+    if digest:
+        text = shortened(digest["text"], LONGEST)
+        rounds.insert(0, fence("digest", text, rounds=f"1 to {digest['condensed']}"))
+    return _group("earlier_rounds", rounds)
+
+
 def closed_topics(state: Mapping[str, Any], *, except_for: str = "") -> str:
-    """The conclusions of the topics closed so far."""
+    """The conclusions of the topics closed so far, in at most `CONCLUSIONS` characters."""
+    closed = [s for s in state.get("topic_summaries", []) if s["topic"] != except_for]
+    texts = fitted([summary["text"] for summary in closed], CONCLUSIONS)
     return _group(
         "earlier_topics",
         (
-            fence("conclusion", summary["text"], topic=summary["topic"])
-            for summary in state.get("topic_summaries", [])
-            if summary["topic"] != except_for
+            fence("conclusion", text, topic=summary["topic"])
+            for summary, text in zip(closed, texts, strict=True)
         ),
     )
 
@@ -120,10 +141,9 @@ def stance(position: Position) -> str:
 
 def own_position(position: Position) -> str:
     """A participant's own position, for itself alone."""
-    reasons = [f"- {reason}" for reason in position["reasons"]]
     return fence(
         "your_position",
-        "\n".join([position["position"], *reasons]),
+        "\n".join([position["position"], listed(position["reasons"])]),
         stance=stance(position),
         confidence=position["confidence"],
     )
@@ -136,7 +156,7 @@ def undiscussed(state: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def options(titles: Iterable[str]) -> str:
     """The options of a vote, one a line."""
-    return fence("options", "\n".join(f"- {title}" for title in titles))
+    return fence("options", listed(titles))
 
 
 def join(parts: Iterable[str]) -> str:
@@ -146,9 +166,5 @@ def join(parts: Iterable[str]) -> str:
 
 def _group(tag: str, parts: Iterable[str], **attributes: str | int) -> str:
     inside = "\n".join(parts)
-    named = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
+    named = "".join(f' {name}="{attribute(value)}"' for name, value in attributes.items())
     return f"<{tag}{named}>\n{inside}\n</{tag}>" if inside else ""
-
-
-def _attribute(value: str | int) -> str:
-    return re.sub(r"[<>\"\s]+", " ", str(value)).strip()

@@ -20,11 +20,15 @@ T = TypeVar("T", bound=BaseModel | str)
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
-    """A question to one member; `form` is the type of its answer (`str`: free text)."""
+    """A question to one member; `form` is the type of its answer (`str`: free text).
+
+    If it fails for good, that is the member's loss of a turn, unless it is `spare`: then whoever asked goes on without.
+    """
 
     member: AgentRecord
     call: ModelRequest
     form: type[T]
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Member:
         own: str = "",
         charge: str = "",
         check: Callable[[str], str] | None = None,
+        spare: bool = False,
         **values: str | int,
     ) -> Request[T]:
         """Put together what this member hears: the shared context, the task's `material`, itself, the task.
@@ -75,4 +80,4 @@ class Member:
             charge=charge,
             check=check,
         )
-        return Request(self.record, call, form)
+        return Request(self.record, call, form, spare)

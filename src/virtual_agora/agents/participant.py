@@ -18,6 +18,7 @@ from virtual_agora.agents.answers import (
 from virtual_agora.agents.context import (
     fence,
     join,
+    listed,
     live_round,
     options,
     own_position,
@@ -144,7 +145,7 @@ class Participant(Member):
 def proposals_text(proposals: Sequence[Sequence[Mapping[str, str]]]) -> str:
     """Members' proposals, one block for each list of topics."""
     blocks = [
-        fence("proposal", "\n".join(f"- {topic['title']}: {topic['why']}" for topic in topics))
+        fence("proposal", listed(f"{topic['title']}: {topic['why']}" for topic in topics))
         for topics in proposals
     ]
     return f"<proposals>\n{join(blocks)}\n</proposals>"
@@ -155,7 +156,7 @@ def _attributed(state: State) -> bool:
 
 
 def _agenda(titles: Sequence[str]) -> str:
-    return fence("agenda", "\n".join(f"- {title}" for title in titles) or "(nothing is left)")
+    return fence("agenda", listed(titles) or "(nothing is left)")
 
 
 def _rejection(state: State) -> str:

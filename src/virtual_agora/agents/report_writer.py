@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from virtual_agora.agents.answers import Outline, Section
-from virtual_agora.agents.context import fence, join, live_round, stance, statements
+from virtual_agora.agents.context import fence, join, listed, live_round, stance, statements
+from virtual_agora.agents.lengths import fitted
 from virtual_agora.agents.member import Member, Request
 from virtual_agora.citations import citable, cited
 from virtual_agora.state.schema import Message
@@ -14,6 +15,12 @@ from virtual_agora.state.schema import Message
 __all__ = ["ReportWriter", "session_material", "topic_material"]
 
 State = Mapping[str, Any]
+
+SECTIONS = 100_000
+"""Characters of the topics' reports in the prompts for the final one: about ten of the greatest length asked for."""
+
+LAST = 30_000
+"""Characters of final words there, and as many of positions: those of more than forty speakers."""
 
 
 class ReportWriter(Member):
@@ -47,23 +54,43 @@ def topic_material(state: State, topic: str) -> str:
     last = max((m["round"] for m in said), default=0)
     spoken = [m for m in said if m["round"] == last and m["kind"] != "final_words"]
     words = statements((m for m in said if m["kind"] == "final_words"), tag="final_words")
-    return join([live_round(spoken, last), *words, _vote(state, topic), _positions(state, topic)])
+    stands = _stands(state, topic)
+    positions = fence("positions", stands, topic=topic) if stands else ""
+    return join([live_round(spoken, last), *words, _vote(state, topic), positions])
 
 
 def session_material(state: State) -> str:
-    """What the final report rests on besides the summaries: the topics' reports, final words and last positions."""
-    written = [
-        fence("section", section["text"], title=section["title"], topic=report["topic"])
+    """What the final report rests on besides the summaries: the topics' reports, final words and last positions.
+
+    However many topics there were, each of the three has a room that it is not longer than, but for the tags.
+    """
+    sections = [
+        (report["topic"], section)
         for report in state.get("reports", [])
         for section in report["sections"]
     ]
-    words = [
-        fence("final_words", m["content"], id=m["id"], topic=m["topic"])
-        for m in state.get("messages", [])
-        if m["kind"] == "final_words"
-    ]
+    written = fitted([section["text"] for _, section in sections], SECTIONS)
+    last: list[Message] = [m for m in state.get("messages", []) if m["kind"] == "final_words"]
+    words = fitted([said["content"] for said in last], LAST)
     topics = state.get("completed_topics", [])
-    return join([*written, *words, *(_positions(state, topic) for topic in topics)])
+    stands = fitted([_stands(state, topic) for topic in topics], LAST)
+    return join(
+        [
+            *(
+                fence("section", text, title=section["title"], topic=topic)
+                for (topic, section), text in zip(sections, written, strict=True)
+            ),
+            *(
+                fence("final_words", text, id=said["id"], topic=said["topic"])
+                for said, text in zip(last, words, strict=True)
+            ),
+            *(
+                fence("positions", text, topic=topic)
+                for topic, text in zip(topics, stands, strict=True)
+                if text
+            ),
+        ]
+    )
 
 
 def _only_turns(known: Collection[str]) -> Callable[[str], str]:
@@ -85,21 +112,21 @@ def _vote(state: State, topic: str) -> str:
     if not polls:
         return ""
     last = [v for v in polls if v["ballot"] == polls[-1]["ballot"]]
-    lines = [f"- {(v['choice'] or ['abstained'])[0]}: {v['reason']}" for v in last]
-    return fence("dissent", "The last poll on concluding this topic:\n" + "\n".join(lines))
+    votes = listed(f"{(v['choice'] or ['abstained'])[0]}: {v['reason']}" for v in last)
+    return fence("dissent", f"The last poll on concluding this topic:\n{votes}")
 
 
-def _positions(state: State, topic: str) -> str:
+def _stands(state: State, topic: str) -> str:
     """Where the participants stood in the end, unattributed and in no order that tells who is who."""
     lines = [
-        f"- stance {stance(p)}, {p['confidence']} % sure: {p['position']}"
+        f"stance {stance(p)}, {p['confidence']} % sure: {p['position']}"
         for p in state.get("positions", [])
         if p["moment"] == "after" and p["topic"] == topic
     ]
     if not lines:
         return ""
     scale = "Where each member stands now, from -3 (firmly against) to +3 (firmly for):"
-    return fence("positions", "\n".join([scale, *sorted(lines)]), topic=topic)
+    return f"{scale}\n{listed(sorted(lines))}"
 
 
 def _subject(topic: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from virtual_agora.agents.context import join, live_round, statements
+from virtual_agora.agents.earlier import DIGEST_WORDS, LONGEST
 from virtual_agora.agents.member import Member, Request
 from virtual_agora.state.schema import Message
 
@@ -25,9 +26,30 @@ class Summarizer(Member):
             "round_summary", str, state, live_round(said, round), topic=topic, round=round
         )
 
+    def digest(self, state: State, topic: str, round: int, condensed: int) -> Request[str]:
+        """Of what is told of the rounds up to `condensed` one text, for those who speak after `round`."""
+        return self.request(
+            "digest",
+            str,
+            state,
+            topic=topic,
+            check=_short_enough,
+            spare=True,
+            round=round,
+            condensed=condensed,
+            words=DIGEST_WORDS,
+        )
+
     def topic_summary(
         self, state: State, topic: str, final_words: Sequence[Message]
     ) -> Request[str]:
         """A closed topic in one paragraph, for those who discuss the next."""
         words = join(statements(final_words, tag="final_words"))
         return self.request("topic_summary", str, state, words, topic=topic)
+
+
+def _short_enough(text: str) -> str:
+    """What is wrong with a digest that prompts cannot show whole."""
+    if len(text) <= LONGEST:
+        return ""
+    return f"it has {len(text):,} characters; at most {DIGEST_WORDS} words, and {LONGEST:,} characters, are allowed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -14,6 +13,7 @@ from langgraph.runtime import RunControl
 from rich.console import Console
 
 from virtual_agora import reports
+from virtual_agora.cleaning import plain_json
 from virtual_agora.commands.shared import (
     check_ready,
     configuration,
@@ -21,11 +21,14 @@ from virtual_agora.commands.shared import (
     existing,
     is_interactive,
     make_reports_folder,
+    on_provider,
     relative,
     resume_command,
 )
 from virtual_agora.config.documents import load_documents
 from virtual_agora.config.environment import load_env
+from virtual_agora.config.loader import load_config
+from virtual_agora.config.models import Config
 from virtual_agora.errors import (
     Exit,
     SessionLockedError,
@@ -37,12 +40,17 @@ from virtual_agora.events import Event
 from virtual_agora.execution.session import Agora
 from virtual_agora.flow.files import reports_folder
 from virtual_agora.hitl import Answerer, Question, check_theme, default_answer
+from virtual_agora.providers.vendors import check_provider
+from virtual_agora.reports.forks import change_words
 from virtual_agora.ui import LiveView, PlainView, make_console, make_view
+from virtual_agora.ui.comparison import show_comparison
 from virtual_agora.ui.forms import answerer
-from virtual_agora.ui.interruption import discard_output, interruptible
-from virtual_agora.ui.sessions import sessions_table, show_session, steps_table
+from virtual_agora.ui.interruption import GONE, discard_output, interruptible, leaving
+from virtual_agora.ui.sessions import sessions_table, show_session
+from virtual_agora.ui.steps import steps_list
+from virtual_agora.ui.text import one_line
 
-__all__ = ["fork", "report", "resume", "run", "sessions", "show"]
+__all__ = ["diff", "fork", "report", "resume", "run", "sessions", "show"]
 
 View = LiveView | PlainView
 
@@ -76,7 +84,6 @@ def run(chosen: Namespace) -> int:
 
 def resume(chosen: Namespace) -> int:
     """Go on with a session where it stands."""
-    load_env(Path())
     view = make_view(plain=chosen.plain)
     with existing(chosen) as agora:
         return _run_leg(agora, chosen.session, view, yes=chosen.yes, data_dir=chosen.data_dir)
@@ -97,7 +104,8 @@ def show(chosen: Namespace) -> int:
     """Show one session: a summary, its steps, or everything as JSON."""
     with existing(chosen) as agora:
         if chosen.steps:
-            make_console().print(steps_table(agora.steps(chosen.session)))
+            state = agora.snapshot(chosen.session)
+            make_console().print(steps_list(state, agora.steps(chosen.session)))
             return Exit.DONE
         state = agora.snapshot(chosen.session)
         if chosen.json:
@@ -105,7 +113,7 @@ def show(chosen: Namespace) -> int:
                 "standing": agora.info(chosen.session).status,
                 **json.loads(reports.session_json(state)),
             }
-            sys.stdout.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.write(plain_json(whole, indent=2) + "\n")
             return Exit.DONE
         make_console().print(show_session(state, agora.info(chosen.session)))
     return Exit.DONE
@@ -125,8 +133,9 @@ def report(chosen: Namespace) -> int:
     folder: Path = chosen.to or reports_folder(state)
     files = reports.final_report(state)
     printed = {"report.pdf": reports.pdf(files[reports.HTML])} if chosen.pdf else {}
+    write = reports.write if chosen.to else reports.write_own
     try:
-        reports.write({**files, **printed}, folder)
+        write({**files, **printed}, folder)
     except StorageError as error:
         if chosen.to is None:
             raise
@@ -138,12 +147,33 @@ def report(chosen: Namespace) -> int:
 
 
 def fork(chosen: Namespace) -> int:
-    """Begin a new session from a step of another."""
+    """Begin a new session from a step of another, under another configuration if one is named."""
+    load_env(Path())
     with existing(chosen) as agora:
-        new = agora.fork(chosen.session, chosen.at, chosen.name)
+        config = load_config(chosen.config, check_provider) if chosen.config else None
+        if chosen.provider:
+            before = Config.model_validate(agora.snapshot(chosen.session)["config"])
+            config, _ = on_provider(config or before, chosen.provider)
+        if config is not None:
+            check_ready(config)
+        new = agora.fork(chosen.session, chosen.at, chosen.name, config=config)
+        changes = agora.snapshot(new)["forked_from"][-1]["changes"]
     console = make_console()
     console.print(f"Session {new} begins where {chosen.session} was at step {chosen.at}.")
+    for change in changes:
+        console.print(one_line(f"- {change_words(change)}"))
     console.print(f"Go on with it: {resume_command(new, chosen.data_dir)}")
+    return Exit.DONE
+
+
+def diff(chosen: Namespace) -> int:
+    """Compare two sessions."""
+    with existing(chosen) as agora:
+        comparison = agora.compare(chosen.session, chosen.other)
+    if chosen.json:
+        sys.stdout.write(json.dumps(comparison.plain(), ensure_ascii=False, indent=2) + "\n")
+    else:
+        make_console().print(show_comparison(comparison))
     return Exit.DONE
 
 
@@ -178,14 +208,14 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     if yes:
         answer = default_answer
     elif is_interactive():
-        answer = _at_leisure(answerer(view))
+        answer = _at_leisure(answerer(view), control)
     console: Console = view.console
-    view.recall(agora.snapshot(session_id))
     try:
+        view.recall(agora.snapshot(session_id))
         with view, interruptible(tell, console, control, stopped):
             leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):
-        if unread:
+        if unread and control.drain_reason != GONE:
             sys.stderr.write(f"{stopped}\n")
             raise unread[0] from None
         console.print(stopped)
@@ -204,15 +234,12 @@ def _run_leg(agora: Agora, session_id: str, view: View, *, yes: bool, data_dir: 
     return Exit.DONE
 
 
-def _at_leisure(answer: Answerer) -> Answerer:
-    """`answer`, during which Ctrl-C leaves at once, since no call is in flight, and a key can be mended."""
+def _at_leisure(answer: Answerer, control: RunControl) -> Answerer:
+    """`answer`, during which a signal leaves at once, since no call is in flight, and a key can be mended."""
 
     def ask(question: Question) -> Any:
-        running = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
+        with leaving(control):
             given = answer(question)
-        finally:
-            signal.signal(signal.SIGINT, running)
         if question["type"] == "provider_failure":
             load_env(Path())
         return given

@@ -10,6 +10,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from virtual_agora.config.defaults import offline_panel, panel_of
+from virtual_agora.config.environment import load_env
 from virtual_agora.config.loader import load_config
 from virtual_agora.config.models import Config
 from virtual_agora.errors import (
@@ -20,9 +21,11 @@ from virtual_agora.errors import (
 )
 from virtual_agora.execution.session import Agora
 from virtual_agora.execution.telemetry import check_telemetry
+from virtual_agora.private import make_folder
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.create import require_address, require_extra
-from virtual_agora.providers.vendors import VENDORS, check_provider, require_key
+from virtual_agora.providers.pricing import require_prices
+from virtual_agora.providers.vendors import VENDORS, Vendor, check_provider, require_key
 from virtual_agora.state.sqlite import DATABASE
 
 __all__ = [
@@ -32,6 +35,7 @@ __all__ = [
     "existing",
     "is_interactive",
     "make_reports_folder",
+    "on_provider",
     "relative",
     "resume_command",
 ]
@@ -44,29 +48,26 @@ def check_ready(config: Config) -> None:
         require_address(vendor.name, agent.base_url)
         require_extra(vendor.name)
         require_key(vendor.name, agent.base_url)
+    require_prices(config)
     Prompts(Path(config.prompts) if config.prompts else None).check()
     check_telemetry()
 
 
 def configuration(chosen: Namespace) -> tuple[Config, str]:
     """The configuration to use, and a sentence on where it comes from."""
+    config, remark = _panel(chosen)
+    most = getattr(chosen, "budget", None)
+    if most is None:
+        return config, remark
+    budget = config.budget.model_copy(update={"cost": most})
+    return config.model_copy(update={"budget": budget}), remark
+
+
+def _panel(chosen: Namespace) -> tuple[Config, str]:
     config = load_config(chosen.config, check_provider)
     provider = getattr(chosen, "provider", None)
     if provider is not None:
-        try:
-            vendor = check_provider(provider)
-        except ConfigurationError as error:
-            raise UsageError(error.message, hint=f"Choose one of {', '.join(VENDORS)}.") from None
-        if not vendor.default_model:
-            raise ConfigurationError(
-                f"The provider {vendor.name} needs to know which model.",
-                hint="Name provider, model and base_url in a configuration: virtual-agora init",
-            )
-        panel = (
-            config.speaking_through(vendor.name, vendor.default_model)
-            if config
-            else panel_of(vendor.name, vendor.default_model)
-        )
+        panel, vendor = on_provider(config, provider)
         if vendor.name == "offline":
             return panel, "A scripted panel speaks. For real models: virtual-agora init"
         return panel, f"Every member speaks through {vendor.label}."
@@ -76,6 +77,26 @@ def configuration(chosen: Namespace) -> tuple[Config, str]:
     return offline_panel(), (
         "No config.yml here, so a scripted panel speaks. For real models: virtual-agora init"
     )
+
+
+def on_provider(config: Config | None, provider: str) -> tuple[Config, Vendor]:
+    """The panel of `config`, or a panel of its own, on one provider's model.
+
+    Raises:
+        UsageError: there is no such provider, or it has no model that goes without saying.
+    """
+    try:
+        vendor = check_provider(provider)
+    except ConfigurationError as error:
+        raise UsageError(error.message, hint=f"Choose one of {', '.join(VENDORS)}.") from None
+    if not vendor.default_model:
+        raise ConfigurationError(
+            f"The provider {vendor.name} needs to know which model.",
+            hint="Name provider, model and base_url in a configuration: virtual-agora init",
+        )
+    if config is None:
+        return panel_of(vendor.name, vendor.default_model), vendor
+    return config.speaking_through(vendor.name, vendor.default_model), vendor
 
 
 def is_interactive() -> bool:
@@ -92,7 +113,7 @@ def data_dir(chosen: Namespace) -> Path:
 def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
     """Found out before the first call, not when the first report is written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise StorageError(
             f"The reports folder {folder} cannot be made: {error.strerror}.",
@@ -101,12 +122,14 @@ def make_reports_folder(folder: Path, option: str = "--reports-dir") -> None:
 
 
 def existing(chosen: Namespace) -> Agora:
-    """The sessions that are there; looking at none makes no folder.
+    """The sessions that are there; looking at none makes no folder. What `.env` sets counts, for the key to them may be in it.
 
     Raises:
+        ConfigurationError: `.env` cannot be read.
         UsageError: a folder was named, and there is none: a mistyped path is not an empty one.
         SessionNotFoundError: nothing has been held there yet.
     """
+    load_env(Path())
     folder = data_dir(chosen)
     if (chosen.data_dir or os.environ.get("VIRTUAL_AGORA_HOME")) and not folder.is_dir():
         wrong = "is a file" if folder.exists() else "does not exist"

@@ -20,6 +20,8 @@ __all__ = [
     "MAX_SEED",
     "ROLES",
     "AgentConfig",
+    "BudgetConfig",
+    "Caps",
     "Config",
     "PanelConfig",
     "Role",
@@ -42,6 +44,9 @@ MAX_TIMES = 1_000
 
 MAX_TOKENS = 10_000_000
 """More than any model writes in one answer."""
+
+MAX_BUDGET = 10**12
+"""More calls, tokens or US dollars than any session takes."""
 
 MAX_TIMEOUT = 86_400
 """Seconds: a day."""
@@ -153,6 +158,24 @@ class SessionConfig(Rules):
         return self
 
 
+class Caps(Strict):
+    """How much may be used; what is left out has no cap."""
+
+    calls: int | None = Field(default=None, ge=1, le=MAX_BUDGET)
+    """Calls to models; one that is asked for again counts once."""
+    tokens: int | None = Field(default=None, ge=1, le=MAX_BUDGET)
+    """Tokens, sent and received together."""
+    cost: float | None = Field(default=None, gt=0, le=MAX_BUDGET)
+    """US dollars; every model's price must be known."""
+
+
+class BudgetConfig(Caps):
+    """What a session may use before you are asked how to go on."""
+
+    topic: Caps = Caps()
+    """The same for each topic, from its announcement to its report."""
+
+
 class Config(Strict):
     """A whole configuration. Only `agents` is required."""
 
@@ -166,6 +189,8 @@ class Config(Strict):
     """Writes the reports; otherwise the first participant's model."""
     session: SessionConfig = SessionConfig()
     """The rules."""
+    budget: BudgetConfig = BudgetConfig()
+    """What the session may use before you are asked how to go on; without it, as much as it takes."""
     prompts: str | None = None
     """A folder whose Markdown files replace the packaged prompts of the same name."""
 

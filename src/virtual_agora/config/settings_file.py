@@ -15,6 +15,8 @@ from virtual_agora.errors import ConfigurationError
 __all__ = ["Kind", "read_settings"]
 
 MAX_BYTES = 1_000_000
+MAX_KEYS = 100_000
+MERGE = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def _parse(path: Path, text: str, kind: Kind) -> yaml.MappingNode:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if isinstance(root, yaml.MappingNode):
             _refuse_duplicates(path, root)
+            _refuse_growth(path, root)
     except yaml.YAMLError as error:
         raise _malformed(path, error) from None
     except RecursionError:
@@ -108,6 +111,28 @@ def _refuse_duplicates(path: Path, root: yaml.MappingNode) -> None:
                     hint="Remove one of the two.",
                 )
             seen[key.value] = line
+
+
+def _refuse_growth(path: Path, root: yaml.MappingNode) -> None:
+    """Merged into one another (`<<`), a few lines can make more keys than any memory holds."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if isinstance(node, yaml.SequenceNode):
+            return sum(map(size, node.value))
+        if not isinstance(node, yaml.MappingNode):
+            return 0
+        if id(node) not in sizes:
+            sizes[id(node)] = MAX_KEYS  # what merges itself has no end
+            merged = [value for key, value in node.value if key.tag == MERGE]
+            sizes[id(node)] = len(node.value) + sum(map(size, merged))
+        return sizes[id(node)]
+
+    if any(size(mapping) > MAX_KEYS for mapping in _mappings(root, set())):
+        raise ConfigurationError(
+            f"{path} has more than {MAX_KEYS:,} keys in one place, by merging (“<<”).",
+            hint="Write the settings out.",
+        )
 
 
 def _mappings(node: yaml.Node, visited: set[int]) -> Iterator[yaml.MappingNode]:

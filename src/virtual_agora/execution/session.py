@@ -1,21 +1,21 @@
-"""The sessions of one data folder: begun, run a leg at a time, listed, shown and forked."""
+"""The sessions of one data folder or database: begun, run a leg at a time, listed, shown and forked."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from traceback import format_exception
 from typing import Any, Literal, Self
 
-from filelock import FileLock, Timeout
 from langgraph.runtime import RunControl
 
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import Config
 from virtual_agora.errors import (
+    DamagedSessionError,
+    EncryptedSessionError,
     NewerSessionError,
     NodeExecutionError,
     SessionLockedError,
@@ -23,6 +23,8 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.events import Event, Listener, SessionFinished, SessionStarted
+from virtual_agora.execution.comparison import Comparison, Whole, compare
+from virtual_agora.execution.forking import forked
 from virtual_agora.execution.log import SessionLog
 from virtual_agora.execution.standing import SessionInfo, Step, next_step, standing
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
@@ -31,10 +33,13 @@ from virtual_agora.flow.files import reports_folder
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import Answerer, Question
+from virtual_agora.providers.vendors import remember
 from virtual_agora.state.checkpoints import latest, unanswered
+from virtual_agora.state.databases import VARIABLE, Database, open_store
 from virtual_agora.state.demo import demo_stamp
+from virtual_agora.state.leases import TERM
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
-from virtual_agora.state.sqlite import open_saver
+from virtual_agora.state.serializer import encryption_key
 from virtual_agora.state.stores import storage_errors, thread
 
 __all__ = ["Agora", "Leg", "SessionInfo", "Step", "check_session_name"]
@@ -66,16 +71,37 @@ def check_session_name(name: str) -> str:
 
 
 class Agora:
-    """The sessions kept in `data_dir`. Use it as a context manager: it holds the database open."""
+    """The sessions of a database. Use it as a context manager: it holds the database open.
 
-    def __init__(self, data_dir: Path, *, clock: Clock | None = None) -> None:
+    They are in `database`, the address of one of PostgreSQL, or without it in SQLite in `data_dir`, where the logs are in
+    any case. A session is run by one process at a time; one that has given no sign of life for `term` seconds loses its
+    sessions to whoever wants to go on with them, one that is dead loses them at once.
+
+    Raises:
+        UsageError: `database` is no address of such a database.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        database: str | None = None,
+        *,
+        clock: Clock | None = None,
+        term: float = TERM,
+    ) -> None:
         self.data_dir = data_dir
+        self._database = Database(database) if database else None
+        for secret in self._database.secrets if self._database else ():
+            remember(secret, VARIABLE)
         self._clock = clock or Clock()
+        self._term = term
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         self._telemetry = self._open.enter_context(Telemetry())
-        self._saver = self._open.enter_context(open_saver(self.data_dir))
+        self._saver = self._open.enter_context(
+            open_store(self.data_dir, self._database, term=self._term)
+        )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -106,7 +132,7 @@ class Agora:
         )
         # A name made up here is like no other.
         name = nullcontext() if session_id is None else self._new(session_id)
-        with storage_errors(self.data_dir), name:
+        with storage_errors(self._saver.place), name:
             return flow.create_session(
                 theme, topics=topics, documents=documents, session_id=session_id
             )
@@ -134,10 +160,13 @@ class Agora:
         """
         control = control or RunControl()
         company = _Company(listener, answer, control)
-        with company, self._lock(session_id), storage_errors(self.data_dir):
+        with company, self._lock(session_id), storage_errors(self._saver.place):
             flow = self._flow(session_id, control)
+            secret = encryption_key() is not None
             with (
-                SessionLog(self.data_dir / "logs", session_id, self._clock) as log,
+                SessionLog(
+                    self.data_dir / "logs", session_id, self._clock, without_content=secret
+                ) as log,
                 self._telemetry.leg() as traced,
             ):
                 flow.listener = _all(log, traced, company.tell)
@@ -145,36 +174,36 @@ class Agora:
                     return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:
                     # The user is told in one sentence; whoever mends the bug needs the rest.
-                    log.write("NodeFailed", {"node": error.node, "trace": format_exception(error)})
+                    log.failed(error)
                     raise
 
     def snapshot(self, session_id: str) -> VirtualAgoraState:
         """The whole session as it was last saved."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             flow = self._flow(session_id)
             flow.state_manager.load(thread(session_id))
             return flow.state_manager.get_snapshot()
 
     def question(self, session_id: str) -> Question | None:
         """The question the session waits with, if it does."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             waiting = unanswered(latest(self._saver, session_id))
             return waiting[0].value if waiting else None
 
     def failure(self, session_id: str) -> str | None:
         """What broke the session's latest step off; None if nothing did."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             flow = self._flow(session_id)
             return flow.error_recovery_manager.last_error(thread(session_id))
 
     def info(self, session_id: str) -> SessionInfo:
         """Where the session stands."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             return standing(session_id, latest(self._saver, session_id))
 
     def list_sessions(self) -> list[SessionInfo]:
         """Every session, the latest first."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             return [self._listed(name) for name in self._saver.session_ids()]
 
     def _listed(self, session_id: str) -> SessionInfo:
@@ -182,6 +211,10 @@ class Agora:
             return self.info(session_id)
         except NewerSessionError:
             return SessionInfo(session_id, "newer")
+        except EncryptedSessionError:
+            return SessionInfo(session_id, "encrypted")
+        except DamagedSessionError:
+            return SessionInfo(session_id, "unreadable")
         except StorageError:
             raise
         except Exception:  # whatever is wrong with this one, the others can be listed
@@ -189,17 +222,37 @@ class Agora:
 
     def steps(self, session_id: str) -> list[Step]:
         """The points from which the session can be forked, in order."""
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
             latest(self._saver, session_id)
-            history = list(self._saver.list(thread(session_id)))
-        steps = [next_step(number, found) for number, found in enumerate(reversed(history))]
+            history = list(self._saver.list(thread(session_id)))[::-1]
+        steps = [
+            next_step(number, found, before)
+            for number, (before, found) in enumerate(zip([None, *history], history, strict=False))
+        ]
         return [step for step in steps if step is not None]
 
-    def fork(self, session_id: str, at: int, new_id: str | None = None) -> str:
-        """A new session with everything that came before step `at`, which decides afresh from there.
+    def compare(self, one: str, other: str) -> Comparison:
+        """Where two sessions parted, and what became of each.
 
         Raises:
-            UsageError: there is no such step, or the name is taken.
+            SessionNotFoundError: there is no such session.
+        """
+        return compare(self._whole(one), self._whole(other))
+
+    def _whole(self, session_id: str) -> Whole:
+        info, state = self.info(session_id), self.snapshot(session_id)
+        with storage_errors(self._saver.place):
+            return Whole(info, state, list(self._saver.list(thread(session_id)))[::-1])
+
+    def fork(
+        self, session_id: str, at: int, new_id: str | None = None, *, config: Config | None = None
+    ) -> str:
+        """A new session with everything that came before step `at`, which decides afresh from there.
+
+        With a `config` it goes on under that one: with another panel, other personas, other rules.
+
+        Raises:
+            UsageError: there is no such step, the name is taken, or the session cannot go on from there under `config`.
         """
         steps = {step.number: step for step in self.steps(session_id)}
         if at not in steps:
@@ -207,11 +260,17 @@ class Agora:
                 f"Session “{session_id}” has no step {at}.",
                 hint=f"Its steps: virtual-agora show {session_id} --steps",
             )
-        with storage_errors(self.data_dir):
+        with storage_errors(self._saver.place):
+            changes = forked(self._values_at(session_id, steps[at]), steps[at], config)
             target = new_id or self._free_name(f"{session_id}-fork")
             with self._new(target):
-                self._saver.copy_history(session_id, steps[at].checkpoint_id, target)
+                self._saver.copy_history(session_id, steps[at].checkpoint_id, target, changes)
         return target
+
+    def _values_at(self, session_id: str, step: Step) -> Mapping[str, Any]:
+        """The small fields of a session as they were before a step."""
+        found = self._saver.get_tuple(thread(session_id, step.checkpoint_id))
+        return found.checkpoint["channel_values"] if found else {}
 
     def _free_name(self, base: str) -> str:
         taken = set(self._saver.session_ids())
@@ -248,22 +307,12 @@ class Agora:
 
     @contextmanager
     def _lock(self, session_id: str) -> Iterator[None]:
+        """Be the one that runs a session."""
         check_session_name(session_id)
-        folder = self.data_dir / "locks"
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = FileLock(folder / f"{session_id}.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise SessionLockedError(
-                f"Session “{session_id}” is being run by another process.",
-                hint="Wait for it to end, or stop it there first.",
-            ) from None
-        try:
+        with ExitStack() as held:
+            with storage_errors(self._saver.place):
+                held.enter_context(self._saver.leases.hold(session_id))
             yield
-        finally:
-            lock.release()
 
 
 def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) -> Leg:

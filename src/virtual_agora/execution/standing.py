@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from langgraph.checkpoint.base import CheckpointTuple
 
+from virtual_agora.flow.graph_v13 import NODES
 from virtual_agora.state.checkpoints import unanswered
+from virtual_agora.state.schema import VirtualAgoraState
 
-__all__ = ["SessionInfo", "Status", "Step", "next_step", "standing"]
+__all__ = ["SessionInfo", "Status", "Step", "next_nodes", "next_step", "outcome", "standing"]
 
-Status = Literal["complete", "waiting", "interrupted", "newer", "unreadable"]
+Status = Literal["complete", "waiting", "interrupted", "newer", "encrypted", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
     """A session in one line. `round` is the one under way, `cost` in US dollars, None where a price is unknown.
 
-    Of a session that a later release saved (`newer`) or that is damaged (`unreadable`) only the id is known.
+    Of a session that a later release saved (`newer`), whose key is not here (`encrypted`) or that is damaged (`unreadable`) only
+    the id is known.
     """
 
     session_id: str
@@ -37,7 +40,10 @@ class SessionInfo:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A point of a session to fork from: just before `node` runs, which belongs to `round`."""
+    """A point of a session to fork from: just before `node` runs, which belongs to `phase` and `round`.
+
+    `brought` are the fields that the step before it gave, of those that grow what it added.
+    """
 
     number: int
     checkpoint_id: str
@@ -45,6 +51,7 @@ class Step:
     phase: int
     topic: str
     round: int
+    brought: Mapping[str, Any] = field(default_factory=dict)
 
 
 def standing(session_id: str, found: CheckpointTuple) -> SessionInfo:
@@ -60,7 +67,7 @@ def standing(session_id: str, found: CheckpointTuple) -> SessionInfo:
         theme=values.get("main_topic", ""),
         phase=values.get("current_phase", 0),
         topic=values.get("current_topic", ""),
-        round=_round(values, _next_nodes(found)),
+        round=_round(values, next_nodes(found)),
         started=values.get("start_time", ""),
         updated=found.checkpoint["ts"],
         calls=sum(used["calls"] for used in usage),
@@ -69,23 +76,34 @@ def standing(session_id: str, found: CheckpointTuple) -> SessionInfo:
     )
 
 
-def next_step(number: int, found: CheckpointTuple) -> Step | None:
-    """What runs next after a checkpoint, the session's `number`-th; None if nothing does."""
+def outcome(found: CheckpointTuple) -> dict[str, Any]:
+    """The fields that the step after a checkpoint gave, as far as it is saved; of those that grow what it added."""
+    given: dict[str, Any] = {}
+    for _, name, value in found.pending_writes or []:
+        if name in VirtualAgoraState.__annotations__:
+            both = name in given and isinstance(value, list)
+            given[name] = [*given[name], *value] if both else value
+    return given
+
+
+def next_step(number: int, found: CheckpointTuple, before: CheckpointTuple | None) -> Step | None:
+    """What runs next after a checkpoint, the session's `number`-th, which is `before` it; None if nothing does."""
     values: Mapping[str, Any] = found.checkpoint["channel_values"]
-    nodes = _next_nodes(found)
+    nodes = next_nodes(found)
     if not nodes:
         return None
     return Step(
         number=number,
         checkpoint_id=found.checkpoint["id"],
         node=" + ".join(nodes),
-        phase=values.get("current_phase", 0),
+        phase=NODES.get(nodes[0], values.get("current_phase", 0)),
         topic=values.get("current_topic", ""),
         round=_round(values, nodes),
+        brought=outcome(before) if before else {},
     )
 
 
-def _next_nodes(found: CheckpointTuple) -> list[str]:
+def next_nodes(found: CheckpointTuple) -> list[str]:
     """The steps that run next after a checkpoint, as its triggers say.
 
     A trigger is named `branch:to:STEP`, or `join:ONE+OTHER:STEP` where several steps must have ended before; its

@@ -13,6 +13,7 @@ from virtual_agora.events import QuestionAnswered, QuestionAsked
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import Answerer, Question, check_answer
+from virtual_agora.providers.redaction import redacted
 
 __all__ = ["StreamCoordinator"]
 
@@ -59,7 +60,7 @@ class StreamCoordinator:
             if given is None:
                 raise pause
             try:
-                answer = check_answer(question, given)
+                answer: dict[str, Any] = redacted(check_answer(question, given))
             except InvalidAnswerError as error:
                 question = {**pause.value, "error": error.message}
                 continue

@@ -21,7 +21,9 @@ from virtual_agora import hitl
 from virtual_agora.agents.member import Request
 from virtual_agora.agents.participant import Participant
 from virtual_agora.errors import VirtualAgoraError
+from virtual_agora.estimates.calls import WRITING
 from virtual_agora.flow.assembly import Assembly
+from virtual_agora.flow.budget import Budget
 from virtual_agora.flow.error_recovery import QUORUM, Action
 from virtual_agora.flow.ledger import Ledger
 from virtual_agora.flow.pacing import Paced
@@ -33,6 +35,9 @@ from virtual_agora.state.schema import AgentRecord, NoticeKind
 __all__ = ["Asking", "Reply"]
 
 T = TypeVar("T", bound=BaseModel | str)
+
+UNMADE = "unmade"
+"""The action of a call that was not made, because the session or its topic is concluded for its budget."""
 
 
 class Outcome(TypedDict):
@@ -89,13 +94,27 @@ def human_answer(assembly: Assembly, question: Question) -> dict[str, Any]:
 
 
 class Asking:
-    """The asking that one node does, and what it costs and loses, for the node's update."""
+    """The asking that one node does, and what it costs and loses, for the node's update.
 
-    def __init__(self, assembly: Assembly, state: Mapping[str, Any]) -> None:
+    Of two nodes that run side by side, neither of which knows what the other uses, only one looks after the budget:
+    the other is `beside`.
+    """
+
+    def __init__(
+        self, assembly: Assembly, state: Mapping[str, Any], *, beside: bool = False
+    ) -> None:
         self._assembly = assembly
         self._session_id: str = state["session_id"]
+        self._round: int = state.get("current_round", 0)
         self._ledger = Ledger(state)
+        self._budget = Budget(state)
+        self._beside = beside
         self._calls = 0
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the session, or its topic, is concluded for its budget, and only the writing is still asked for."""
+        return bool(self._budget.concluding)
 
     def participants(self) -> list[Participant]:
         """Those who take part, in the panel's order."""
@@ -127,11 +146,45 @@ class Asking:
         """Record something that the reports must say."""
         self._ledger.note(kind, agent, text)
 
+    def announce_topic(self) -> None:
+        """A topic begins; what is used from here on counts for it."""
+        self._budget.announce(self._ledger.usage())
+
     def update(self, **fields: Any) -> dict[str, Any]:
         """The node's update: `fields`, and what the asking changed."""
-        return self._ledger.update() | fields
+        if self._beside:
+            return self._ledger.update() | fields
+        self._tell_what_is_near()
+        return self._ledger.update() | self._budget.update() | fields
+
+    def check_budget(self, step: str, *, writing: bool = False, round: int = 0) -> None:
+        """Ask the user about caps that leave room for nothing more, until they leave some or there is a conclusion.
+
+        To be called before anything is begun: what is begun together is paid for together.
+        """
+        while caps := self._budget.reached(self._ledger.usage(), writing=writing):
+            self._tell_what_is_near()
+            question = self._budget.question(
+                caps, self._ledger.usage(), round_number=round or self._round, step=step
+            )
+            answer = human_answer(self._assembly, question).result()
+            self._ledger.note("user", "user", self._budget.decide(answer, caps))
+
+    def _tell_what_is_near(self) -> None:
+        for text in self._budget.near(self._ledger.usage()):
+            self._ledger.note("warning", "", text)
 
     def _call(self, requests: Sequence[Request[T]]) -> list[Outcome]:
+        """Begin all calls that the budget leaves room for, and wait for them."""
+        if requests and not self._beside:
+            first, writing = requests[0].call, all(r.call.task in WRITING for r in requests)
+            self.check_budget(first.task, writing=writing, round=first.round)
+        makes = [not self.cut_short or request.call.task in WRITING for request in requests]
+        outcomes = iter(self._make([r for r, make in zip(requests, makes, strict=True) if make]))
+        unmade = Outcome(result=None, took=NOTHING, action=UNMADE, reason="the budget is used up")
+        return [next(outcomes) if make else unmade.copy() for make in makes]
+
+    def _make(self, requests: Sequence[Request[T]]) -> list[Outcome]:
         """Start all calls, then wait for all of them; none is started once the run is to end."""
         self._assembly.check_may_go_on(self._session_id)
         members = [self._ledger.agent(request.member["id"]) for request in requests]
@@ -164,7 +217,8 @@ class Asking:
         lost = [
             number
             for number, outcome in outcomes.items()
-            if outcome["action"] in (Action.SKIP, Action.ASK_USER)
+            if outcome["action"] == Action.ASK_USER
+            or (outcome["action"] == Action.SKIP and not requests[number].spare)
         ]
         blocked = [
             number
@@ -210,9 +264,11 @@ class Asking:
         what = request.call.task.replace("_", " ")
         result = outcome["result"]
         if result is None:
+            if outcome["action"] == UNMADE:
+                return Reply(member, None, "", outcome["reason"])
             if outcome["action"] == Action.ABSTAIN:
                 self._ledger.abstained(member, what, outcome["reason"])
-            else:
+            elif not request.spare:
                 self._ledger.lost_turn(member, what, outcome["reason"])
             return Reply(member, None, "", outcome["reason"])
         self._ledger.heard(member, what, result)

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from virtual_agora.state.usage import concluding
+
 __all__ = [
     "after_agenda_approval",
     "after_agenda_modification",
     "after_agent_poll",
+    "after_announcement",
     "after_discussion",
     "after_evaluation",
     "after_opening_positions",
@@ -36,10 +39,19 @@ def after_theme(state: State) -> Literal["announce_item", "agenda_proposal"]:
 def after_agenda_approval(
     state: State,
 ) -> Literal["agenda_proposal", "announce_item", "final_report_generation"]:
-    """A rejected agenda is proposed anew; one without open topics leaves only the final report."""
+    """A rejected agenda is proposed anew; one without open topics leaves only the final report, and so does a budget used up."""
+    if concluding(state) == "session":
+        return "final_report_generation"
     if state["decision"] == "reject":
         return "agenda_proposal"
     return "announce_item" if state["agenda"] else "final_report_generation"
+
+
+def after_announcement(
+    state: State,
+) -> Literal["opening_positions", "final_report_generation"]:
+    """With its budget used up, a session takes up no further topic."""
+    return "opening_positions" if state["current_topic"] else "final_report_generation"
 
 
 def after_opening_positions(state: State) -> Round:
@@ -57,15 +69,17 @@ def after_user_turn(
 
 
 def after_discussion(state: State) -> Literal["user_turn", "round_summarization"]:
-    """The user speaks last where the session is set up so."""
+    """The user speaks last where the session is set up so; what a budget has ended is summed up at once."""
+    if concluding(state):
+        return "round_summarization"
     return "user_turn" if _participation(state) == "end_of_round" else "round_summarization"
 
 
 def after_summary(
     state: State,
 ) -> Literal["user_turn", "discussion_round", "end_topic_poll", "vote_evaluation"]:
-    """Before the minimum of rounds nobody is polled."""
-    if state["decision"]:
+    """Before the minimum of rounds nobody is polled, nor once the topic is to be closed in any case."""
+    if state["decision"] or concluding(state):
         return "vote_evaluation"
     if state["current_round"] < _rules(state)["min_rounds"]:
         return _next_round(state)
@@ -73,7 +87,9 @@ def after_summary(
 
 
 def after_poll(state: State) -> Literal["periodic_user_stop", "vote_evaluation"]:
-    """Every few rounds the user is asked before the poll counts."""
+    """Every few rounds the user is asked before the poll counts; not when the budget has ended the topic."""
+    if concluding(state):
+        return "vote_evaluation"
     due = state["current_round"] % _rules(state)["checkpoint_interval"] == 0
     return "periodic_user_stop" if due else "vote_evaluation"
 
@@ -90,8 +106,8 @@ def after_evaluation(
 def after_topic(
     state: State,
 ) -> Literal["final_report_generation", "agenda_modification", "agent_poll"]:
-    """Straight to the report if the user said so; with nothing left to discuss there is nothing to poll."""
-    if state["decision"] == "skip_to_report":
+    """Straight to the report if the user said so or the budget is used up; with nothing left to discuss there is nothing to poll."""
+    if state["decision"] == "skip_to_report" or concluding(state) == "session":
         return "final_report_generation"
     if state.get("agenda_change"):
         return "agenda_modification"
@@ -99,7 +115,9 @@ def after_topic(
 
 
 def after_agent_poll(state: State) -> Literal["final_report_generation", "user_approval"]:
-    """The assembly may end the session; otherwise the user is asked."""
+    """The assembly may end the session, and so may its budget; otherwise the user is asked."""
+    if concluding(state) == "session":
+        return "final_report_generation"
     poll = state["poll"]
     return "final_report_generation" if poll["yes"] >= poll["needed"] else "user_approval"
 
@@ -119,7 +137,9 @@ def after_user_approval(
 def after_agenda_modification(
     state: State,
 ) -> Literal["topic_refinement", "announce_item", "final_report_generation"]:
-    """A changed agenda is voted on; otherwise it goes on as it is."""
+    """A changed agenda is voted on; otherwise it goes on as it is, if the budget lets it."""
+    if concluding(state) == "session":
+        return "final_report_generation"
     if state["proposals"]:
         return "topic_refinement"
     return "announce_item" if state["agenda"] else "final_report_generation"

@@ -21,4 +21,4 @@ def reports_folder(state: Mapping[str, Any]) -> Path:
 @task
 def write_files(state: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:
     """Write files, by name relative to the session's folder; repeated, it changes nothing."""
-    return [str(path) for path in reports.write(files, reports_folder(state))]
+    return [str(path) for path in reports.write_own(files, reports_folder(state))]

@@ -19,7 +19,7 @@ from langgraph.types import Command, Interrupt, StateSnapshot
 from virtual_agora.clock import Clock
 from virtual_agora.config.loader import config_hash
 from virtual_agora.config.models import MAX_PARTICIPANTS, Config
-from virtual_agora.errors import StaleAnswerError, StateError, UsageError
+from virtual_agora.errors import ConfigurationError, StaleAnswerError, StateError, UsageError
 from virtual_agora.events import Listener, StepFinished
 from virtual_agora.flow import edges_v13 as edges
 from virtual_agora.flow.error_recovery import ErrorRecoveryManager
@@ -33,7 +33,8 @@ from virtual_agora.flow.nodes_v13.opening import OpeningNodes
 from virtual_agora.flow.nodes_v13.reporting import ReportNodes
 from virtual_agora.hitl import check_answer, check_theme
 from virtual_agora.prompts import Prompts
-from virtual_agora.state.checkpoints import unanswered
+from virtual_agora.providers.redaction import redact, redacted
+from virtual_agora.state.checkpoints import check_version, unanswered
 from virtual_agora.state.manager import StateManager
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
 from virtual_agora.state.stores import SessionSaver
@@ -74,6 +75,7 @@ NODES: dict[str, int] = {
 WAYS = {
     "get_theme": edges.after_theme,
     "agenda_approval": edges.after_agenda_approval,
+    "announce_item": edges.after_announcement,
     "opening_positions": edges.after_opening_positions,
     "user_turn": edges.after_user_turn,
     "discussion_round": edges.after_discussion,
@@ -113,7 +115,6 @@ def build_graph(flow: VirtualAgoraV13Flow) -> StateGraph[Any, Any, Any, Any]:
     for one, other in (
         ("config_and_keys", "agent_instantiation"),
         ("agent_instantiation", "get_theme"),
-        ("announce_item", "opening_positions"),
         ("agenda_proposal", "topic_refinement"),
         ("topic_refinement", "collate_proposals"),
         ("collate_proposals", "agenda_voting"),
@@ -205,9 +206,19 @@ class VirtualAgoraV13Flow:
 
         Without `main_topic`, or with `user_defines_topics` and no `topics`, the first question asks for them.
 
+        A key of a provider in the theme, a topic or a document is taken out.
+
         Raises:
             UsageError: the theme or a topic is too long, empty or given twice.
+            ConfigurationError: there is a key in the configuration.
         """
+        config = self.config.model_dump(mode="json")
+        if redacted(config) != config:
+            raise ConfigurationError(
+                "There is an API key in the configuration, which is kept with the session.",
+                hint="Keys belong in the environment or in a file named .env; take it out.",
+            )
+        main_topic, topics = redact(main_topic), redacted(topics)
         if main_topic or topics:
             checked, topics = check_theme(main_topic or "-", topics)
             main_topic = main_topic and checked
@@ -215,14 +226,14 @@ class VirtualAgoraV13Flow:
         values = self.state_manager.initialize(
             session_id,
             self.clock.timestamp(),
-            config=self.config.model_dump(mode="json"),
+            config=config,
             config_hash=config_hash(self.config),
             seed=self.seed,
             reports_dir=str(self.reports_dir.absolute()),
             main_topic=main_topic,
             user_defines_topics=user_defines_topics or bool(topics),
             agenda=list(topics),
-            **({"context_documents": list(documents)} if documents else {}),
+            **({"context_documents": redacted(documents)} if documents else {}),
         )
         self.graph.update_state(self._where(session_id), values, as_node=START)
         self.state_manager.load(self._where(session_id))
@@ -244,6 +255,7 @@ class VirtualAgoraV13Flow:
             NodeExecutionError: a step failed by a bug; everything before it is saved.
             StateError: the session waits at a step that this release does not have.
             UsageError: the session was begun with another configuration.
+            NewerSessionError: a later release saved the session.
         """
         session_id = config["configurable"]["thread_id"]
         config = self._where(session_id, config)
@@ -251,6 +263,7 @@ class VirtualAgoraV13Flow:
         if not snapshot.values and resume is None:
             self.create_session(session_id=session_id)
             snapshot = self.graph.get_state(config)
+        check_version(session_id, snapshot.values)
         self.state_manager.restore(snapshot.values)
         # Validated, a configuration of an earlier release has the defaults of keys that it did not know.
         saved = snapshot.values.get("config")

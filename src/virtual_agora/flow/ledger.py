@@ -55,6 +55,10 @@ class Ledger:
         )
         self._usage = add_usage(self._usage, {f"{member['provider']}/{member['model']}": used})
 
+    def usage(self) -> dict[str, Usage]:
+        """What the session has used, this step included."""
+        return add_usage(self._state.get("usage", {}), self._usage)
+
     def heard(self, member: AgentRecord, what: str, result: CallResult) -> None:
         """The member has answered; an answer that had to be repaired is noted."""
         self._spare(member["id"])

@@ -17,7 +17,9 @@ from virtual_agora.errors import NodeExecutionError
 from virtual_agora.events import StepStarted
 from virtual_agora.flow.asking import Asking
 from virtual_agora.flow.assembly import Assembly
+from virtual_agora.providers.redaction import redact
 from virtual_agora.state.schema import AgentRecord, Notice, PhaseRecord, VirtualAgoraState
+from virtual_agora.state.usage import concluding
 
 __all__ = ["FlowNode", "V13NodeWrapper", "decision"]
 
@@ -35,9 +37,9 @@ class FlowNode(Assembly):
 
     config: Config
 
-    def asking(self, state: State) -> Asking:
-        """Begin to ask agents."""
-        return Asking(self, state)
+    def asking(self, state: State, *, beside: bool = False) -> Asking:
+        """Begin to ask agents; `beside` another step, which looks after the budget for both."""
+        return Asking(self, state, beside=beside)
 
     def moderator(self, state: State) -> Moderator:
         """The moderator."""
@@ -50,6 +52,24 @@ class FlowNode(Assembly):
     def report_writer(self, state: State) -> ReportWriter:
         """The report writer."""
         return ReportWriter(_record(state, "report_writer"), self.prompts)
+
+
+PASSED_OVER: Mapping[str, frozenset[str]] = {
+    "": frozenset(),
+    "topic": frozenset({"final_considerations", "closing_positions"}),
+    "session": frozenset(
+        {
+            "topic_refinement",
+            "collate_proposals",
+            "agenda_voting",
+            "synthesize_agenda",
+            "agenda_approval",
+            "final_considerations",
+            "closing_positions",
+        }
+    ),
+}
+"""The steps that do nothing on the way to an end that the budget has brought, by what is concluded."""
 
 
 class HasNodes(Protocol):
@@ -75,17 +95,22 @@ class V13NodeWrapper:
         """Run the step; its update also says when the session enters another phase, unless another step's does."""
         get_stream_writer()(StepStarted(self.name))
         try:
+            if self.name in PASSED_OVER[concluding(state)]:
+                return {"notices": []} | self._entering(state)
             update: Update = getattr(self.flow.nodes, f"{self.name}_node")(state)
             if unknown := sorted(set(update) - set(VirtualAgoraState.__annotations__)):
                 raise KeyError(f"the update has unknown fields: {', '.join(unknown)}")
         except GraphBubbleUp:
             raise
         except Exception as cause:  # whatever it is, it is this step's failure
-            raise NodeExecutionError(self.name, cause) from cause
+            raise NodeExecutionError(self.name, cause, told=redact) from cause
+        return update | self._entering(state)
+
+    def _entering(self, state: State) -> Update:
         if not self.enters or (state.get("phase_history") and state["current_phase"] == self.phase):
-            return update
+            return {}
         entered = PhaseRecord(phase=self.phase, node=self.name)
-        return update | {"current_phase": self.phase, "phase_history": [entered]}
+        return {"current_phase": self.phase, "phase_history": [entered]}
 
 
 def decision(state: State, what: str) -> Notice:

@@ -20,7 +20,8 @@ def agenda(state: Mapping[str, Any]) -> AgendaMeasures:
     if not rankings or len(rankings[0]) < 2:
         return AgendaMeasures(winner_margin=None, kendall_tau=None, rule_agreement=None)
     options = sorted(rankings[0])
-    rule = state["config"]["session"]["voting_rule"]
+    # A fork may go on under another rule than the one that counted.
+    rule = (state.get("tally") or {}).get("rule") or state["config"]["session"]["voting_rule"]
     return AgendaMeasures(
         winner_margin=winner_margin(rule, options, rankings),
         kendall_tau=kendall_tau(options, rankings),

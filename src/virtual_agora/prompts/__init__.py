@@ -25,6 +25,7 @@ PROMPTS: dict[str, tuple[str, ...]] = {
     "statement": ("round",),
     "dissenter": (),
     "round_summary": ("round",),
+    "digest": ("condensed", "words"),
     "round_position": ("round",),
     "poll": (),
     "session_poll": (),

@@ -27,6 +27,7 @@ from virtual_agora.errors import (
 from virtual_agora.events import CallFailed, CallFinished, CallRetried, CallStarted, Event, Token
 from virtual_agora.providers.faults import translate
 from virtual_agora.providers.pricing import price
+from virtual_agora.providers.redaction import RedactedStream, redacted
 from virtual_agora.providers.replies import Reply, cut_off, read_reply
 from virtual_agora.providers.requests import (
     NOTHING,
@@ -141,7 +142,8 @@ class ModelCall:
         while True:
             reply, data, problem = self._persist(lambda: self._ask(bound, schema))
             if data is not None:
-                return reply, data.model_dump(mode="json")
+                # Once more, as JSON may have written a key in another way.
+                return reply, redacted(data.model_dump(mode="json"))
             if self.took["repairs"] == self.policy.reasks:
                 break
             self._reask(reply, "an answer that does not fit", problem)
@@ -153,11 +155,11 @@ class ModelCall:
                 **self._named,
             )
         self._read_from_text = True
-        return reply, understood.model_dump(mode="json")
+        return reply, redacted(understood.model_dump(mode="json"))
 
     def _stream(self) -> Reply:
         chunks: list[AIMessage] = []
-        length = 0
+        shown, length = RedactedStream(), 0
         try:
             stream = cast("Generator[AIMessage]", self.model.stream(self._conversation))
             # Closed when it is left early, too: the model would go on writing, and be paid for it.
@@ -168,13 +170,17 @@ class ModelCall:
                     length += len(text) or 1  # even a stream of nothing must come to its end
                     if length > MAX_ANSWER:
                         raise self._endless()
-                    if text:
-                        self.emit(Token(self.caller.call_id, self.caller.agent, text))
+                    self._show(shown.feed(text))
+                self._show(shown.close())
         finally:
             reply = self._count(chunks)
         if reply.ending == "missing":
             raise self._passing("broke off before the end of its answer")
         return self._usable(reply)
+
+    def _show(self, text: str) -> None:
+        if text:
+            self.emit(Token(self.caller.call_id, self.caller.agent, text))
 
     def _ask(self, bound: Asked, schema: type[BaseModel]) -> tuple[Reply, BaseModel | None, str]:
         """One asking for a structured answer: the reply, the answer if it fits, and why it does not."""

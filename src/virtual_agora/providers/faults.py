@@ -18,14 +18,15 @@ from typing import Any
 
 from langchain_core import exceptions as langchain
 
-from virtual_agora.cleaning import whole
+from virtual_agora.cleaning import clean
 from virtual_agora.errors import (
     PermanentProviderError,
     ProviderAccessError,
     ProviderError,
     TransientProviderError,
 )
-from virtual_agora.providers.vendors import VENDORS, check_provider, redact
+from virtual_agora.providers.redaction import redact
+from virtual_agora.providers.vendors import VENDORS, check_provider
 
 __all__ = ["translate"]
 
@@ -177,7 +178,7 @@ def _words(error: Exception) -> str:
 def _detail(error: Exception) -> str:
     """The vendor's own words, short enough for a sentence and without keys."""
     said = next(filter(None, map(_message, _chain(error))), str(error))
-    text = " ".join(redact(whole(said)).split())
+    text = " ".join(clean(redact(said)).split())
     if len(text) > MAX_DETAIL:
         return f"{text[:MAX_DETAIL]}…"
     return text if text.endswith((".", "!", "?")) else f"{text}."

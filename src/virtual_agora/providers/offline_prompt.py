@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage
 
 __all__ = ["Prompt", "Statement", "read_prompt"]
 
+_CONDENSED = re.compile(r"\b1 to ([0-9]{1,6})\b")
 _ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
 
@@ -27,7 +28,8 @@ class Prompt:
     """A prompt's parts. Texts are as they stood between the tags; what was missing is empty.
 
     `summaries`, `conclusions` and `sections` hold round, topic or title, and text; `heading` is that of the
-    section to write. `round` is the round under discussion, from 1.
+    section to write. A digest stands first among the summaries, with the last of its rounds. `condensed` is the last
+    round that a new one is to stand for. `round` is the round under discussion, from 1.
     `charge` names what a turn is charged with besides its task.
     `asked_again` says that an earlier answer to the same prompt was returned as faulty.
     """
@@ -51,6 +53,7 @@ class Prompt:
     persona: str
     asked_again: bool
     charge: str = ""
+    condensed: int = 0
 
     @property
     def topic_index(self) -> int:
@@ -81,12 +84,22 @@ def read_prompt(
     documents, text = _cut_out(text, "documents")
     rounds = _elements(text, "live_round")
     live = _statements(text, "statement")
-    summaries = tuple(
-        (_whole(summary.attributes.get("round"), at), summary.body)
-        for at, summary in enumerate(_elements(text, "summary"), 1)
+    digests = [
+        (_whole(digest.attributes.get("rounds", "").rpartition(" ")[2], 1), digest.body)
+        for digest in _elements(text, "digest")
+    ]
+    after = digests[-1][0] if digests else 0
+    summaries = (
+        *digests,
+        *(
+            (_whole(summary.attributes.get("round"), after + at), summary.body)
+            for at, summary in enumerate(_elements(text, "summary"), 1)
+        ),
     )
     you = _last(text, "you")
-    asked = _last(text, "task").attributes
+    instruction = _last(text, "task")
+    asked = instruction.attributes
+    condensed = _CONDENSED.search(instruction.body)
     task = asked.get("name", "")
     if "</task>" in text and text.rpartition("</task>")[2].strip():
         asked_again = True
@@ -124,6 +137,7 @@ def read_prompt(
         persona=you.body or persona or "",
         asked_again=asked_again,
         charge=asked.get("charge", ""),
+        condensed=int(condensed[1]) if condensed else before,
     )
 
 

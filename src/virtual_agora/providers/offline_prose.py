@@ -29,6 +29,7 @@ __all__ = ["write"]
 
 SPEAKERS_IN_A_SUMMARY = 4
 MOST_SOURCES = 3
+QUOTES_IN_A_DIGEST = 12
 ORDERS = (
     ("take", "core", "example", "closing"),
     ("core", "take", "example", "closing"),
@@ -56,6 +57,7 @@ def write(prompt: Prompt, voice: Voice, seed: int) -> str:
     """The answer to a prompt for free text; a statement where the task is not known."""
     tasks: dict[str, Callable[[_Scene], str]] = {
         "round_summary": _round_summary,
+        "digest": _digest,
         "topic_summary": _topic_summary,
         "final_words": _last_words,
         "report_section": _section,
@@ -78,7 +80,8 @@ def _scene(prompt: Prompt, voice: Voice, seed: int) -> _Scene:
         "earlier": spoken(earlier, common().unnamed_topic),
         "document": spoken(document, "the first page"),
         "round": str(prompt.round),
-        "rounds": count(len(prompt.summaries) or prompt.round, "round"),
+        "rounds": count(prompt.summaries[-1][0] if prompt.summaries else prompt.round, "round"),
+        "condensed": str(prompt.condensed),
         "voices": count(len(prompt.live), "contribution"),
         "n": count(chance.randint(3, 12)),
         "weeks": count(chance.randint(3, 12)),
@@ -161,6 +164,18 @@ def _round_summary(scene: _Scene) -> str:
     return " ".join(
         [*lines, citing(pick(stock.agreed, at), ids), citing(pick(stock.open, at), ids[-1:])]
     )
+
+
+def _digest(scene: _Scene) -> str:
+    """A dozen quotes, evenly spread over all there are; so the earlier rounds fade."""
+    prompt, stock = scene.prompt, common().summary
+    quotes = _kept(prompt, [body for last, body in prompt.summaries if last <= prompt.condensed])
+    every = max(1, -(-len(quotes) // QUOTES_IN_A_DIGEST))
+    lines = [
+        citing(scene.line(pick(stock.views[:-1], at), quote=quote), _sources_of(prompt, quote))
+        for at, quote in enumerate(quotes[::every])
+    ]
+    return " ".join([scene.line(stock.digest), *lines, pick(stock.open, scene.seed)])
 
 
 def _topic_summary(scene: _Scene) -> str:

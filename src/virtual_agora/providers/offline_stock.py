@@ -108,9 +108,10 @@ class Frame(_Entry):
 
 
 class SummaryLines(_Entry):
-    """What a round summary is made of; `openers` go stage by stage."""
+    """What the summary of a round and a digest of rounds are made of; `openers` go stage by stage."""
 
     openers: Lines
+    digest: str
     views: Lines
     from_user: str
     agreed: Lines

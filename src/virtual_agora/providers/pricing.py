@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from virtual_agora.config.models import AgentConfig, Config
+from virtual_agora.errors import ConfigurationError
 from virtual_agora.providers.vendors import check_provider
 
-__all__ = ["price"]
+__all__ = ["price", "require_prices", "unpriced"]
 
 
 def price(
@@ -26,3 +30,30 @@ def price(
         return float(calc_price(usage, model, provider_id=vendor.pricing).total_price)
     except LookupError:
         return None
+
+
+def unpriced(agents: Iterable[AgentConfig]) -> list[str]:
+    """The models among these whose price is unknown, as `provider/model`, each once."""
+    models = dict.fromkeys((agent.provider, agent.model) for agent in agents)
+    return [
+        f"{provider}/{model}"
+        for provider, model in models
+        if price(provider, model, input_tokens=1, output_tokens=1) is None
+    ]
+
+
+def require_prices(config: Config) -> None:
+    """Refuse a cap on the cost of models whose price is unknown: it could not be held.
+
+    Raises:
+        ConfigurationError: there is such a model.
+    """
+    if config.budget.cost is None and config.budget.topic.cost is None:
+        return
+    if unknown := unpriced(config.everyone()):
+        which = "price" if len(unknown) == 1 else "prices"
+        raise ConfigurationError(
+            f"A cap on the cost cannot be held: the {which} of {', '.join(unknown)} "
+            f"{'is' if len(unknown) == 1 else 'are'} unknown.",
+            hint="Cap calls or tokens instead, under `budget` in the configuration.",
+        )

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
 
 from virtual_agora.cleaning import whole
+from virtual_agora.providers.redaction import redact
 
 __all__ = ["Reply", "cut_off", "read_reply"]
 
@@ -42,11 +43,11 @@ class Reply:
 
 
 def read_reply(parts: Sequence[AIMessage]) -> Reply:
-    """One reply from the pieces of a stream, or from a single whole message."""
+    """One reply from the pieces of a stream, or from a single whole message; a key that the server repeats is not in it."""
     reason = next((reason for part in reversed(parts) if (reason := _reason(part))), "")
     usage = [part.usage_metadata for part in parts if part.usage_metadata]
     return Reply(
-        text=whole("".join(_text(part) for part in parts)),
+        text=redact(whole("".join(_text(part) for part in parts))),
         ending=_ending(reason),
         reason=reason,
         input_tokens=_total(used["input_tokens"] for used in usage),

@@ -26,12 +26,13 @@ __all__ = [
     "check_provider",
     "missing_key",
     "one_model",
-    "redact",
+    "remember",
     "require_key",
+    "seen_keys",
 ]
 
-SHORTEST_SECRET = 8
-"""Keys shorter than this are placeholders such as `none`; they are words, and stay in messages."""
+SHORTEST_SECRET = 12
+"""Keys shorter than this are placeholders such as `not-needed`; they are words, and stay in texts."""
 
 OFFLINE_LATENCY = "VIRTUAL_AGORA_OFFLINE_LATENCY"
 
@@ -265,14 +266,17 @@ def require_key(provider: str, base_url: str | None = None) -> None:
         )
 
 
-def redact(text: str) -> str:
-    """`text` without any known key: neither those of the environment nor any that was there before."""
+def seen_keys() -> Mapping[str, str]:
+    """Every key that this process has come across, those of the environment too, and its variable."""
     for vendor in reversed(_VENDORS):  # a key in several variables goes by the first
         key_of(vendor)
-    # The longest first, as one key may be the beginning of another.
-    for key in sorted(_seen, key=len, reverse=True):
-        text = text.replace(key, f"[{_seen[key]}]")
-    return text
+    return _seen
+
+
+def remember(secret: str, name: str) -> None:
+    """Let `redact` write `name` for a secret that is no vendor's key."""
+    if len(secret) >= SHORTEST_SECRET:
+        _seen[secret] = name
 
 
 def key_of(vendor: Vendor) -> str:

@@ -1,7 +1,7 @@
 """Reports: what is in them is computed from the state alone, and writing them twice changes nothing."""
 
 from virtual_agora.reports.data import session_json
-from virtual_agora.reports.files import write
+from virtual_agora.reports.files import write, write_own
 from virtual_agora.reports.pdf import pdf, require_weasyprint
 from virtual_agora.reports.rendering import HTML, final_report, topic_report
 
@@ -13,4 +13,5 @@ __all__ = [
     "session_json",
     "topic_report",
     "write",
+    "write_own",
 ]

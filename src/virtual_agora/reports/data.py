@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from virtual_agora.cleaning import plain_json
 from virtual_agora.measures import measure
 from virtual_agora.reports.facts import State
 from virtual_agora.reports.session_file import SCHEMA_ID
 from virtual_agora.state.demo import demo_stamp
+from virtual_agora.state.schema import PROTOCOL_VERSION
 
 __all__ = ["session_json"]
 
@@ -24,6 +25,7 @@ def session_json(state: State) -> str:
         "demo": demo_stamp(state) or None,
         "session_id": state["session_id"],
         "schema_version": state["schema_version"],
+        "protocol_version": state.get("protocol_version", PROTOCOL_VERSION),
         "status": state.get("status", "running"),
         "start_time": state["start_time"],
         "theme": state.get("main_topic", ""),
@@ -45,15 +47,17 @@ def session_json(state: State) -> str:
         },
         **{field: state.get(field, []) for field in _GROWING},
         "usage": state.get("usage", {}),
+        "forked_from": state.get("forked_from", []),
         "measures": measure(state),
     }
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+    return plain_json(data, indent=2) + "\n"
 
 
 _GROWING = (
     "messages",
     "positions",
     "round_summaries",
+    "digests",
     "topic_summaries",
     "vote_history",
     "reports",

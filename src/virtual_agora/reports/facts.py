@@ -10,11 +10,13 @@ from virtual_agora.state.schema import AgentRecord, Message, Notice, Report, Top
 
 __all__ = [
     "State",
+    "absent",
     "amount",
     "before_discussion",
     "between_topics",
     "conclusion",
     "decisions_between",
+    "digests_after",
     "last_poll",
     "last_words",
     "names",
@@ -59,6 +61,8 @@ def pending(state: State) -> str:
     # From a rejection to the next approval it is not known which of two agendas the ballots were about.
     if state.get("decision") == "reject":
         return "proposed; not approved so far"
+    if state.get("status") == "complete":
+        return "proposed; never approved"
     proposed = sorted(candidates) == sorted(state.get("proposed_agenda", []))
     return "proposed; waits for the user's word" if proposed else ""
 
@@ -86,6 +90,13 @@ def names(state: State) -> dict[str, str]:
     return {agent["id"]: agent["name"] for agent in state.get("agents", [])}
 
 
+def absent(state: State) -> dict[str, str]:
+    """How it is said of those who take no part, or no longer, by their ids: `excluded`, or `left out` by a fork."""
+    forks = state.get("forked_from", [])
+    left = {id_ for fork in forks for id_ in fork["left"]}
+    return {id_: "left out" if id_ in left else "excluded" for id_ in state.get("excluded", [])}
+
+
 def report_on(state: State, topic: str) -> Report | None:
     """The report on a topic, or the final one for `""`; the latest, if there are several."""
     found: list[Report] = [r for r in state.get("reports", []) if r["topic"] == topic]
@@ -96,6 +107,18 @@ def summary_of(state: State, topic: str) -> TopicSummary | None:
     """How a closed topic ended, and its gist."""
     found: list[TopicSummary] = [s for s in state.get("topic_summaries", []) if s["topic"] == topic]
     return found[-1] if found else None
+
+
+def digests_after(state: State, topic: str, round: int) -> list[tuple[str, str]]:
+    """What the panel was told from the end of a round on in place of earlier summaries: titles and texts."""
+    return [
+        (
+            f"Rounds 1 to {digest['condensed']}, as the panel was told them from here on",
+            digest["text"],
+        )
+        for digest in state.get("digests", [])
+        if (digest["topic"], digest["round"]) == (topic, round)
+    ]
 
 
 def last_words(state: State, topic: str) -> list[Message]:
@@ -129,7 +152,7 @@ def conclusion(state: State, topic: str) -> str:
     cause = summary["concluded_by"] if summary else state.get("concluded_by", "")
     votes = last_poll(state, "conclude_topic", topic)
     counted = f"the last poll was {poll_words(votes)}" if votes else "no poll had been taken"
-    rule = RULES[state["config"]["session"]["conclude"]]
+    rule = RULES[_conclude_rule(state, topic)]
     match cause:
         case "vote":
             return f"closed by vote of the participants: {poll_words(votes)} ({rule})"
@@ -137,7 +160,19 @@ def conclusion(state: State, topic: str) -> str:
             return f"closed by the user; {counted}"
         case "max_rounds":
             return f"closed because the last round allowed had been held; {counted}, and {rule}"
+        case "budget":
+            return f"closed because the budget was used up; {counted}"
     return "not closed yet"
+
+
+def _conclude_rule(state: State, topic: str) -> str:
+    """The rule by which a topic was concluded, which a fork after that may have changed."""
+    place = topics(state).index(topic) if topic in topics(state) else 0
+    for fork in state.get("forked_from", []):
+        for change in fork["changes"]:
+            if change["key"] == "session.conclude" and place < fork["concluded"]:
+                return str(change["before"])
+    return str(state["config"]["session"]["conclude"])
 
 
 def between_topics(state: State) -> dict[int, list[list[Vote]]]:

@@ -6,14 +6,16 @@ import contextlib
 import errno
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from virtual_agora.errors import StorageError
+from virtual_agora.private import close_folder, make_folder, open_anew, protect
 
-__all__ = ["slug", "write", "write_atomically"]
+__all__ = ["slug", "write", "write_atomically", "write_own"]
 
 RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]")
 """Names that Windows keeps for devices."""
@@ -45,11 +47,19 @@ def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
     return paths
 
 
+def write_own(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
+    """`write` into a session's own folder, which is closed to everybody else."""
+    with _explained(folder / "index.md"):
+        close_folder(folder)
+    return write(files, folder)
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Have `content` in the file, a text as UTF-8, on the disk and not only on its way there.
 
-    A reader finds the file as it was or as it shall be, never half of it. One that holds the text already is not
-    touched; folders that are missing are made.
+    A reader finds the file as it was or as it shall be, never half of it, and only its owner may read it. One that
+    holds the text already is not written again; folders that are missing are made. A link or a pipe in its place is
+    replaced by the file, not followed.
 
     Raises:
         StorageError: the disk refuses; a file that was there is as it was.
@@ -57,13 +67,14 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     if isinstance(content, str):
         content = content.encode("utf-8", "replace")
     with _explained(path):
+        make_folder(path.parent)
         if _holds(path, content):
+            protect(path)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Always the same name: what a killed process left of it is overwritten by the next.
         unfinished = path.with_name(f".{path.name}.unfinished")
         try:
-            with unfinished.open("wb") as file:
+            with open(open_anew(unfinished), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -77,9 +88,11 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 def _holds(path: Path, content: bytes) -> bool:
     try:
-        return path.read_bytes() == content
+        status = path.lstat()
     except FileNotFoundError:
         return False
+    same = stat.S_ISREG(status.st_mode) and status.st_size == len(content)
+    return same and path.read_bytes() == content
 
 
 def _sync_folder(folder: Path) -> None:
@@ -111,6 +124,9 @@ def _explained(path: Path) -> Iterator[None]:
             case errno.ENAMETOOLONG:
                 reason = "its name is too long for this disk"
                 hint = "Choose a folder with a shorter path, with --reports-dir."
+            case errno.ELOOP:
+                reason = f"{path.parent} is a link that somebody else has made"
+                hint = f"Remove it, {INSTEAD}; {NOTHING_LOST}."
             case errno.ENOTDIR | errno.EEXIST:
                 reason = "there is a file where a folder on its path should be"
                 hint = f"Move {_last_there(path.parent)} away, {INSTEAD}; {NOTHING_LOST}."

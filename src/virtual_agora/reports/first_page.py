@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from virtual_agora.citations import support
-from virtual_agora.reports.facts import ENDED, State, amount, names, participants
+from virtual_agora.reports.facts import ENDED, State, absent, amount, names, participants
+from virtual_agora.reports.forks import fork_words
 from virtual_agora.reports.markdown import inline
 from virtual_agora.reports.verdicts import agreement, unsettled
 from virtual_agora.state.demo import DEMO_STAMP, SCRIPTED, demo_stamp
 from virtual_agora.state.schema import Notice, NoticeKind
+from virtual_agora.state.usage import concluding
 
 __all__ = ["ALL_WELL", "Remark", "warnings"]
 
@@ -43,6 +45,7 @@ def warnings(state: State) -> list[Remark]:
     return [
         *_whole(state),
         *_scripted(state),
+        *(Remark("Forked", inline(words)) for words in fork_words(state)),
         *_missing(state),
         *_counted(state),
         *_replaced(state),
@@ -61,9 +64,10 @@ def _whole(state: State) -> list[Remark]:
         notice["kind"] == "user" and notice["text"].endswith(EARLY)
         for notice in state.get("notices", [])
     )
-    if not left and not by_user:
+    by_budget = concluding(state) == "session"
+    if not left and not by_user and not by_budget:
         return []
-    who = " by the user" if by_user else " by vote"
+    who = " because of the budget" if by_budget else " by the user" if by_user else " by vote"
     undiscussed = f"{amount(left, 'topic') if left else 'no topic'} of the agenda"
     were = "were" if left > 1 else "was"
     return [Remark("Ended early", f"Closed{who}: {undiscussed} {were} left undiscussed.")]
@@ -83,10 +87,11 @@ def _scripted(state: State) -> list[Remark]:
 
 
 def _missing(state: State) -> list[Remark]:
-    gone = [names(state).get(id_, id_) for id_ in state.get("excluded", [])]
+    away = list(absent(state).values())
+    gone = [names(state).get(id_, id_) for id_, how in absent(state).items() if how == "excluded"]
     if not gone:
         return []
-    began = len(participants(state))
+    began = len(participants(state)) - away.count("left out")
     left = f"{began - len(gone)} of {amount(began, 'participant')} were left at the end."
     return [Remark("Dropped out", f"{', '.join(map(inline, gone))}. {left}")]
 

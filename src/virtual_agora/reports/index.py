@@ -10,6 +10,7 @@ from urllib.parse import quote
 from virtual_agora.citations import citable
 from virtual_agora.reports.facts import (
     State,
+    absent,
     amount,
     before_discussion,
     conclusion,
@@ -23,6 +24,7 @@ from virtual_agora.reports.facts import (
 )
 from virtual_agora.reports.facts import topics as taken_up
 from virtual_agora.reports.first_page import ALL_WELL, warnings
+from virtual_agora.reports.forks import paid_before
 from virtual_agora.reports.markdown import block, inline, table
 from virtual_agora.reports.traces import traced
 from virtual_agora.reports.verdicts import other_rules, rule_name
@@ -195,7 +197,7 @@ def _what_became_of(state: State, title: str) -> str:
 
 
 def _panel(state: State) -> list[str]:
-    excluded = state.get("excluded", [])
+    gone = absent(state)
     spoke = [m["agent"] for m in state.get("messages", [])]
     rows = []
     for agent in state.get("agents", []):
@@ -204,7 +206,7 @@ def _panel(state: State) -> list[str]:
         rows.append(
             [
                 inline(agent["name"]),
-                f"{role}, **excluded**" if agent["id"] in excluded else role,
+                f"{role}, **{gone[agent['id']]}**" if agent["id"] in gone else role,
                 inline(f"{agent['provider']}/{agent['model']}"),
                 str(spoke.count(agent["id"])) if voice else "–",
                 short(agent["persona"] or "–", LONGEST_PERSONA),
@@ -252,6 +254,7 @@ def _cost(state: State) -> list[str]:
     return [
         "## Calls and cost",
         f"{amount(calls, 'call')} to {amount(len(usage), 'model')}; cost: {total}.",
+        inline(paid_before(state)),
         table(header, rows) if rows else "",
     ]
 

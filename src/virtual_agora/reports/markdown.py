@@ -25,8 +25,10 @@ _LINK = r"<https?://[^\s<>]*>"
 _ESCAPED = r"\\[!-/:-@\[-`{-~]"
 _TAG = r"(?P<tag><)(?=[A-Za-z/!?])"
 _IMAGE = r"(?P<image>!)(?=\[)"
-_DANGERS = re.compile(f"{_ESCAPED}|{_CODE}|{_LINK}|{_TAG}|{_IMAGE}", re.DOTALL)
-_DANGERS_EVERYWHERE = re.compile(f"{_ESCAPED}|{_LINK}|{_TAG}|{_IMAGE}")
+# Only web pages, and places in the report: what else a link may lead to (javascript:, data:, file:) can do harm.
+_LEADS = r"(?P<leads>\])(?=\((?!\s*<?(?:https?://|mailto:|[\w#./%-]*[\s)>])))"
+_DANGERS = re.compile(f"{_ESCAPED}|{_CODE}|{_LINK}|{_TAG}|{_IMAGE}|{_LEADS}", re.DOTALL)
+_DANGERS_EVERYWHERE = re.compile(f"{_ESCAPED}|{_LINK}|{_TAG}|{_IMAGE}|{_LEADS}")
 
 DEEPEST = 6
 
@@ -48,7 +50,7 @@ def block(text: str, *, under: int) -> str:
     """`text` as Markdown of its own below a heading of level `under`.
 
     Its headings become deeper ones than that, HTML becomes visible text, images become links (nothing is fetched
-    when a report is opened), definitions of links become text, since they would hold for the whole document, and
+    when a report is opened), links to anything but web pages and definitions of links become text, since they would hold for the whole document, and
     a code block left open is closed.
     """
     lines = _without_definitions(clean(text).strip("\n")).split("\n")
@@ -98,6 +100,8 @@ def _harmless(match: re.Match[str]) -> str:
         return "&lt;"
     if match["image"]:
         return "\\!"
+    if match["leads"]:
+        return "\\]"
     # HTML that begins a line is HTML, even where a code span has begun before.
     return _DANGERS_EVERYWHERE.sub(_harmless, match[0]) if "\n" in match[0] else match[0]
 

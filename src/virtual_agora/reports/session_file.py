@@ -12,6 +12,8 @@ from virtual_agora.measures.model import Measures
 from virtual_agora.state.schema import (
     SCHEMA_VERSION,
     AgentRecord,
+    Digest,
+    Fork,
     Message,
     Notice,
     PhaseRecord,
@@ -56,6 +58,7 @@ class SessionFile(TypedDict("Named", {"$schema": str})):
     demo: str | None
     session_id: str
     schema_version: int
+    protocol_version: str
     status: Literal["running", "complete"]
     start_time: str
     theme: str
@@ -69,12 +72,14 @@ class SessionFile(TypedDict("Named", {"$schema": str})):
     messages: list[Message]
     positions: list[Position]
     round_summaries: list[RoundSummary]
+    digests: list[Digest]
     topic_summaries: list[TopicSummary]
     vote_history: list[Vote]
     reports: list[Report]
     notices: list[Notice]
     phase_history: list[PhaseRecord]
     usage: dict[str, Usage]
+    forked_from: list[Fork]
     measures: Measures
 
 

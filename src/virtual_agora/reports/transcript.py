@@ -12,6 +12,7 @@ from virtual_agora.reports.facts import (
     between_topics,
     conclusion,
     decisions_between,
+    digests_after,
     last_poll,
     last_words,
     names,
@@ -142,6 +143,8 @@ def _round_end(state: State, topic: str, number: int, known: Collection[str]) ->
         if (summary["topic"], summary["round"]) == (topic, number) and summary["text"]:
             text = traced(summary["text"], under=4, known=known, claiming=False)
             parts += [f"#### Summary of round {number}", text]
+    for title, told in digests_after(state, topic, number):
+        parts += [f"#### {title}", traced(told, under=4, known=known, claiming=False)]
     parts += _positions(state, topic, "round", round=number)
     votes = [
         vote

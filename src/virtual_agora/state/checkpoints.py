@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 from langgraph.types import Interrupt
 
 from virtual_agora.errors import NewerSessionError, SessionNotFoundError
-from virtual_agora.state.schema import SCHEMA_VERSION
+from virtual_agora.state.schema import PROTOCOL_VERSION, SCHEMA_VERSION
 from virtual_agora.state.stores import SessionSaver, thread
 
-__all__ = ["latest", "unanswered"]
+__all__ = ["check_version", "latest", "unanswered"]
 
 
 def latest(saver: SessionSaver, session_id: str) -> CheckpointTuple:
@@ -25,13 +28,32 @@ def latest(saver: SessionSaver, session_id: str) -> CheckpointTuple:
         raise SessionNotFoundError(
             f"There is no session “{session_id}”.", hint=f"Known sessions: {known}."
         )
-    version = found.checkpoint["channel_values"].get("schema_version", SCHEMA_VERSION)
-    if version > SCHEMA_VERSION:
-        raise NewerSessionError(
-            f"Session “{session_id}” was saved by a later release (format {version}, this one reads {SCHEMA_VERSION}).",
-            hint="Update virtual-agora and resume again; the session is untouched.",
-        )
+    check_version(session_id, found.checkpoint["channel_values"])
     return found
+
+
+def check_version(session_id: str, values: Mapping[str, Any]) -> None:
+    """Refuse a session that this release does not understand.
+
+    Raises:
+        NewerSessionError: it is of a later format or protocol.
+    """
+    schema = values.get("schema_version", SCHEMA_VERSION)
+    protocol = values.get("protocol_version", PROTOCOL_VERSION)
+    if schema > SCHEMA_VERSION:
+        what = f"format {schema}, this one reads {SCHEMA_VERSION}"
+    elif _parts(protocol) > _parts(PROTOCOL_VERSION):
+        what = f"protocol {protocol}, this one speaks {PROTOCOL_VERSION}"
+    else:
+        return
+    raise NewerSessionError(
+        f"Session “{session_id}” was saved by a later release ({what}).",
+        hint="Update virtual-agora and try again; the session is untouched.",
+    )
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def unanswered(found: CheckpointTuple) -> list[Interrupt]:

@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.channels.base import BaseChannel
 from langgraph.graph import StateGraph
 
-from virtual_agora.state.schema import SCHEMA_VERSION, VirtualAgoraState
+from virtual_agora.state.schema import PROTOCOL_VERSION, SCHEMA_VERSION, VirtualAgoraState
 
 __all__ = ["StateManager"]
 
@@ -54,6 +54,7 @@ class StateManager:
         state: VirtualAgoraState = VirtualAgoraState(
             session_id=session_id,
             schema_version=SCHEMA_VERSION,
+            protocol_version=PROTOCOL_VERSION,
             start_time=start_time,
             status="running",
             current_phase=0,

@@ -14,11 +14,18 @@ from langgraph.channels.delta import DeltaChannel
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from virtual_agora.state.usage import Budgeted, Count, Scope, Spent, Usage, add_usage
+
 __all__ = [
+    "PROTOCOL_VERSION",
     "SCHEMA_VERSION",
     "AgentRecord",
     "Ballot",
+    "Budgeted",
+    "Change",
     "ContextDocument",
+    "Digest",
+    "Fork",
     "Message",
     "Moment",
     "Notice",
@@ -29,6 +36,8 @@ __all__ = [
     "Proposal",
     "Report",
     "RoundSummary",
+    "Scope",
+    "Spent",
     "Tally",
     "TopicSummary",
     "Usage",
@@ -46,14 +55,19 @@ __all__ = [
 SCHEMA_VERSION = 1
 """Raised when a saved session could no longer be read; kept in every session as `schema_version`."""
 
+PROTOCOL_VERSION = "1.3"
+"""Raised with the protocol: its steps, what follows on what, and what they decide. Kept in every session as `protocol_version`.
+
+A session without one is of this protocol's first releases, which did not keep it.
+"""
+
 SNAPSHOT_EVERY = 1000
 """Updates of a growing field between two full copies of it in the checkpoints (see `docs/adr`)."""
 
-Count = Annotated[int, Field(ge=0)]
 Phase = Annotated[int, Field(ge=0, le=5)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 Stance = Annotated[int, Field(ge=-3, le=3)]
-Cause = Literal["vote", "user", "max_rounds"]
+Cause = Literal["vote", "user", "max_rounds", "budget"]
 Moment = Literal["before", "round", "after", "control", "single_model"]
 NoticeKind = Literal[
     "skipped", "excluded", "repaired", "abstained", "replaced", "warning", "dropped", "user"
@@ -65,15 +79,6 @@ def extend(value: list[Any], writes: Sequence[Sequence[Any]]) -> list[Any]:
     for write in writes:
         value.extend(write)
     return value
-
-
-def add_usage(total: Mapping[str, Usage], delta: Mapping[str, Usage]) -> dict[str, Usage]:
-    """Sum usage model by model. A cost unknown once stays unknown for that model."""
-    merged = dict(total)
-    for model, used in delta.items():
-        before = merged.get(model)
-        merged[model] = used if before is None else _sum_usage(before, used)
-    return merged
 
 
 def merge_agents(known: Sequence[AgentRecord], delta: Sequence[AgentRecord]) -> list[AgentRecord]:
@@ -90,33 +95,6 @@ def merge_excluded(known: Sequence[str], delta: Sequence[str]) -> list[str]:
 def merge_failures(known: Mapping[str, int], delta: Mapping[str, int]) -> dict[str, int]:
     """Take over how many turns members have lost in a row, of those in `delta`."""
     return {**known, **delta}
-
-
-class Usage(TypedDict):
-    """What calls to one model took: counts, tokens, prompt characters, and US dollars (None: price unknown)."""
-
-    calls: Count
-    failed: Count
-    repaired: Count
-    input_tokens: Count
-    output_tokens: Count
-    cached_tokens: Count
-    prompt_chars: Count
-    cost: Annotated[float, Field(ge=0)] | None
-
-
-def _sum_usage(one: Usage, other: Usage) -> Usage:
-    costs = (one["cost"], other["cost"])
-    return Usage(
-        calls=one["calls"] + other["calls"],
-        failed=one["failed"] + other["failed"],
-        repaired=one["repaired"] + other["repaired"],
-        input_tokens=one["input_tokens"] + other["input_tokens"],
-        output_tokens=one["output_tokens"] + other["output_tokens"],
-        cached_tokens=one["cached_tokens"] + other["cached_tokens"],
-        prompt_chars=one["prompt_chars"] + other["prompt_chars"],
-        cost=None if costs[0] is None or costs[1] is None else costs[0] + costs[1],
-    )
 
 
 class AgentRecord(TypedDict):
@@ -272,6 +250,18 @@ class RoundSummary(TypedDict):
     text: str
 
 
+class Digest(TypedDict):
+    """The first `condensed` rounds of a topic in one text, made beside the summary of `round`.
+
+    From then on it is told in place of their summaries, which stay as they are, and of any digest before it.
+    """
+
+    topic: str
+    round: Count
+    condensed: Annotated[int, Field(ge=1)]
+    text: str
+
+
 class TopicSummary(TypedDict):
     """A closed topic in a paragraph."""
 
@@ -309,17 +299,50 @@ class PhaseRecord(TypedDict):
     node: str
 
 
+class Change(TypedDict):
+    """A key of the configuration by its path, as `session.voting_rule` or `agents.Ada.model`, and its values; None: not set.
+
+    `agents.Ada` by itself is a participant that only one of the two configurations has, and its model.
+    """
+
+    key: str
+    before: str | int | float | bool | None
+    after: str | int | float | bool | None
+
+
+class Fork(TypedDict):
+    """Where a session left the history of another: just before `node`, the `step`-th of `session`.
+
+    `changes` are those of the configuration. `joined` and `left` are ids of participants, of whom `left` were there until
+    then. `concluded` counts the topics whose discussion had ended, and `usage` is what all calls before had taken.
+    `one_model`: from then on all participants share one model.
+    """
+
+    session: str
+    step: Count
+    node: str
+    changes: list[Change]
+    joined: list[str]
+    left: list[str]
+    concluded: Count
+    usage: dict[str, Usage]
+    one_model: bool
+
+
 class VirtualAgoraState(TypedDict, total=False):
     """The whole session; the checkpoint of it is the only truth."""
 
     # The session: written once, when it is created.
     session_id: str
     schema_version: int
+    protocol_version: str
     start_time: str
     config: dict[str, Any]
     config_hash: str
     seed: int
     reports_dir: str
+    # The forks that led to it, the earliest first; missing in a session that none did.
+    forked_from: list[Fork]
     context_documents: Annotated[
         list[ContextDocument], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]
@@ -370,6 +393,7 @@ class VirtualAgoraState(TypedDict, total=False):
     round_summaries: Annotated[
         list[RoundSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]
+    digests: Annotated[list[Digest], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
     topic_summaries: Annotated[
         list[TopicSummary], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]
@@ -379,4 +403,7 @@ class VirtualAgoraState(TypedDict, total=False):
         list[PhaseRecord], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)
     ]
     notices: Annotated[list[Notice], DeltaChannel(extend, snapshot_frequency=SNAPSHOT_EVERY)]
+
+    # What it takes. `budget` is there once something is to be said of it.
+    budget: Budgeted
     usage: Annotated[dict[str, Usage], add_usage]

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from virtual_agora.state.schema import VirtualAgoraState
+from virtual_agora.state.usage import concluding
 
 __all__ = ["ValidationResult", "validate_state_consistency"]
 
@@ -71,10 +72,16 @@ def _type_errors(state: State) -> Iterator[str]:
 
 
 def _missing(state: State) -> Iterator[str]:
-    phase = state.get("current_phase", 0)
+    # With its budget used up before its first topic, a session goes straight to its end.
+    phase = min(state.get("current_phase", 0), 1 if _without_topics(state) else 5)
     absent = [name for name in _until(phase, PRESENT) if name not in state]
     empty = [name for name in _until(phase, FILLED) if not state.get(name)]
     yield from (f"{name} is missing in phase {phase}" for name in [*absent, *empty])
+
+
+def _without_topics(state: State) -> bool:
+    taken_up = state.get("current_topic") or state.get("completed_topics")
+    return concluding(state) == "session" and not taken_up
 
 
 def _until(phase: int, fields: Mapping[int, str]) -> Iterator[str]:
@@ -104,7 +111,8 @@ def _topics(state: State) -> Rows:
     yield not both, f"both open and completed: {_names(both)}"
     yield current not in agenda, "the current topic is still on the agenda"
     yield current not in completed, "the current topic is already completed"
-    yield bool(current) or phase != 2, "there is no current topic in phase 2"
+    concluded = concluding(state) == "session"
+    yield bool(current) or phase != 2 or concluded, "there is no current topic in phase 2"
     yield not current or phase in (2, 3), f"there is a current topic in phase {phase}"
     yield (
         phase != 3 or bool(state["concluded_by"]),
@@ -137,6 +145,7 @@ def _writings(state: State) -> Rows:
     for field, free in (
         ("messages", set()),
         ("round_summaries", set()),
+        ("digests", set()),
         ("positions", set()),
         ("vote_history", {""}),
     ):
@@ -144,8 +153,13 @@ def _writings(state: State) -> Rows:
         yield not unknown, f"{field} on topics that were not discussed: {_names(unknown)}"
     ids = [message["id"] for message in state.get("messages", [])]
     rounds = [(summary["topic"], summary["round"]) for summary in state.get("round_summaries", [])]
+    digests = state.get("digests", [])
+    made = [(digest["topic"], digest["round"]) for digest in digests]
+    ahead = any(digest["condensed"] >= digest["round"] for digest in digests)
     yield len(set(ids)) == len(ids), "two messages share an id"
     yield len(set(rounds)) == len(rounds), "a round is summarized twice"
+    yield len(set(made)) == len(made), "two digests were made after one round"
+    yield not ahead, "a digest stands for rounds that were not over"
 
 
 def _members(state: State) -> Rows:
@@ -189,7 +203,7 @@ def _votes(state: State) -> Rows:
 
 def _positions(state: State) -> Rows:
     taken = state.get("positions", [])
-    allowed = _moments(state["config"].get("session", {}))
+    allowed = {moment for rules in _rules_so_far(state) for moment in _moments(rules)}
     occasions = [(p["agent"], p["topic"], p["moment"], p["round"]) for p in taken]
     wrong = {p["moment"] for p in taken} - allowed
     alone = {p["agent"] == "moderator" for p in taken if p["moment"] == "single_model"}
@@ -203,6 +217,17 @@ def _positions(state: State) -> Rows:
     yield "moderator" not in others, "the moderator took a position"
     yield not moved, f"positions that cannot have been moved name turns: {_names(moved)}"
     yield not strangers, f"positions moved by turns that do not exist: {_names(strangers)}"
+
+
+def _rules_so_far(state: State) -> Iterator[State]:
+    """The rules in force, and those before each fork that changed them, the latest first."""
+    rules = dict(state["config"].get("session", {}))
+    yield rules
+    for fork in reversed(state.get("forked_from", [])):
+        rules = rules | {
+            change["key"].removeprefix("session."): change["before"] for change in fork["changes"]
+        }
+        yield rules
 
 
 def _moments(rules: State) -> set[str]:

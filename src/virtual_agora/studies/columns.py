@@ -73,7 +73,7 @@ COLUMNS = (
     Column("topic_number", "whole", "which topic of the session this row is about, from 1; empty: none was closed"),
     Column("topic", "text", "the topic"),
     Column("rounds", "whole", "rounds on it", "Rounds", "rounds on a topic"),
-    Column("concluded_by", "text", "`vote`, `max_rounds` or `user`"),
+    Column("concluded_by", "text", "`vote`, `max_rounds`, `user` or `budget`"),
     Column("words", "whole", "words said in its rounds", "Words said", "words in the rounds"),
     _measure("balance", "participation.balance"),
     _measure("agreement_before", "agreement.stances", "before the first round"),

@@ -10,9 +10,9 @@ from math import prod
 
 from virtual_agora.config.models import Config
 from virtual_agora.errors import ConfigurationError
+from virtual_agora.estimates.calls import Calls, calls_of
 from virtual_agora.execution.session import check_session_name
 from virtual_agora.studies.design import Design, Question
-from virtual_agora.studies.estimate import Calls, calls_of
 
 __all__ = ["FACTORS", "Cell", "Grid"]
 

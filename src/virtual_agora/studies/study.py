@@ -25,7 +25,10 @@ from virtual_agora.studies.rows import Row, row_of_unread, rows_of
 __all__ = ["Study"]
 
 DAMAGED = "It is damaged and cannot be read."
-UNREADABLE = {"newer": "A later release has saved it."}
+UNREADABLE = {
+    "newer": "A later release has saved it.",
+    "encrypted": "It is encrypted, and its key is not here.",
+}
 
 
 class Study:
@@ -188,7 +191,7 @@ class Study:
 
     def _read(self, info: SessionInfo) -> VirtualAgoraState | None:
         """The session's state; None if it cannot be read."""
-        if info.status in ("newer", "unreadable"):
+        if info.status in (*UNREADABLE, "unreadable"):
             return None
         try:
             return self._agora.snapshot(info.session_id)

@@ -14,6 +14,10 @@ from virtual_agora.studies.rows import Row, Value
 __all__ = ["can_write_parquet", "write_tables"]
 
 
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
 def can_write_parquet() -> bool:
     """Whether pyarrow is there."""
     try:
@@ -26,7 +30,8 @@ def can_write_parquet() -> bool:
 def write_tables(rows: Sequence[Row], folder: Path) -> list[Path]:
     """Write `table.csv`, and `table.parquet` if that can be done; what was written.
 
-    The CSV has a header; an empty field is a missing value, and yes/no is written `true` and `false`.
+    The CSV has a header; an empty field is a missing value, and yes/no is written `true` and `false`. A text that a
+    spreadsheet would take for a formula begins with an apostrophe, as it does there.
 
     Raises:
         StorageError: the disk refuses.
@@ -53,6 +58,8 @@ def _field(value: Value) -> str:
             return ""
         case bool():
             return "true" if value else "false"
+        case str() if value.lstrip().startswith(FORMULA):
+            return f"'{value}"
     return str(value)
 
 

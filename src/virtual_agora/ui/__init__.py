@@ -7,6 +7,7 @@ from typing import TextIO
 
 from rich.console import Console
 
+from virtual_agora.ui.blocks import CleanConsole
 from virtual_agora.ui.live import LiveView
 from virtual_agora.ui.plain import PlainView, plain_console
 
@@ -18,7 +19,7 @@ def make_console(*, plain: bool = False, stream: TextIO | None = None) -> Consol
     stream = stream or sys.stdout
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")  # a mark the encoding lacks must not end a session
-    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    console = CleanConsole(file=stream, highlight=False, markup=False, emoji=False)
     able = stream.isatty() and not console.is_dumb_terminal and not console.legacy_windows
     return console if able and not plain else plain_console(stream)
 

@@ -7,6 +7,7 @@ every paragraph stays one line. Colours are those that a light and a dark backgr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -18,13 +19,21 @@ from rich.text import Text
 from virtual_agora.cleaning import clean
 from virtual_agora.ui.text import one_line, wrap
 
-__all__ = ["MEASURE", "Boxed", "Heading", "Palette", "Prose", "note"]
+__all__ = ["MEASURE", "Boxed", "CleanConsole", "Heading", "Palette", "Prose", "note"]
 
 MEASURE = 100
 """Text is set in lines of at most this many cells, however wide the terminal."""
 
 _COLOURS = (32, 166, 29, 133, 136, 30, 167, 98, 64, 169)
 """From the palette of 256: each stands out from white by a contrast of 3.2 at least, and from black by more."""
+
+
+class CleanConsole(Console):
+    """A console on which plain texts are printed clean: paths, names and errors may hold what steers a terminal."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as Rich does; texts that are no `Text` are cleaned."""
+        super().print(*(clean(o) if isinstance(o, str) else o for o in objects), **options)
 
 
 class Palette:

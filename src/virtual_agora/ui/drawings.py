@@ -33,14 +33,17 @@ _BAR = 16
 """Cells of the longest bar."""
 
 
-def panel(agents: Iterable[Mapping[str, Any]], palette: Palette) -> RenderableType:
-    """Who sits in the assembly: name, model and the beginning of the persona."""
+def panel(
+    agents: Iterable[Mapping[str, Any]], palette: Palette, absent: Mapping[str, str] | None = None
+) -> RenderableType:
+    """Who sits in the assembly: name, model and the beginning of the persona, or, by id, why they are `absent`."""
     rows = Table.grid(padding=(0, 2, 0, 0))
     for agent in agents:
         role = "" if agent["role"] == "participant" else agent["role"].replace("_", " ")
         called = one_line(agent["name"], 40)
         name = Text(called, f"bold {palette.style(called)}")
         what = role or one_line(agent.get("persona") or "", 60)
+        what = (absent or {}).get(agent["id"], what)
         rows.add_row(
             name, Text(one_line(f"{agent['provider']}/{agent['model']}")), Text(what, "dim")
         )

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
+from virtual_agora.amounts import said
 from virtual_agora.cleaning import clean
 from virtual_agora.errors import ConfigurationError, InvalidAnswerError
 from virtual_agora.hitl import Answerer, Question, check_answer
@@ -106,6 +107,8 @@ def _complete(question: Question, action: str, reader: Reader) -> Answer | None:
             return _with(action, "reason", reason)
         case "replace_model":
             return _model(question, reader)
+        case "extend":
+            return _caps(question, reader)
         case _:
             return {"action": action}
 
@@ -174,6 +177,26 @@ def _model(question: Question, reader: Reader) -> Answer | None:
         filled[key] = clean(value).strip() or None
     filled["provider"] = filled["provider"] or as_before
     return filled
+
+
+def _caps(question: Question, reader: Reader) -> Answer | None:
+    """A new value for each cap that is reached; None: the human went back."""
+    filled: Answer = {"action": "extend"}
+    for cap in question["caps"]:
+        kind = cap["kind"]
+        what = "the cost, in US dollars" if kind == "cost" else kind
+        value = reader.line(
+            f"New cap on {what} (empty: {said(kind, cap['suggested'])})",
+            check=_new_cap(question, filled, kind),
+        )
+        if value is None:
+            return None
+        filled[kind] = clean(value).strip() or None
+    return filled
+
+
+def _new_cap(question: Question, filled: Answer, kind: str) -> Check:
+    return lambda text: _misfit(question, {**filled, kind: clean(text).strip() or None})
 
 
 def _missing(text: str) -> str:

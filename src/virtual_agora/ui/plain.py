@@ -22,7 +22,7 @@ from virtual_agora.events import (
     Stopping,
     Token,
 )
-from virtual_agora.ui.blocks import Prose, note
+from virtual_agora.ui.blocks import CleanConsole, Prose, note
 from virtual_agora.ui.progress import TASKS, Progress, streams
 from virtual_agora.ui.status import STOPPING, totals
 from virtual_agora.ui.text import duration
@@ -34,7 +34,7 @@ _ENDLESS = 10_000
 """Columns: a line is as long as its text, so that lines can be searched and counted."""
 
 
-class _Piped(Console):
+class _Piped(CleanConsole):
     """Rich ends the program when the reader has left; here that is an error like any other."""
 
     def on_broken_pipe(self) -> None:

@@ -44,6 +44,7 @@ TASKS: Mapping[str, Task] = {
     "single_model": Task("the answer of a model alone", "is answering alone", 2),
     "statement": Task("statements", "is speaking", 2),
     "round_summary": Task("a summary of the round", "is summing up the round", 2),
+    "digest": Task("a digest of earlier rounds", "is condensing earlier rounds", 2),
     "round_position": Task("positions", "is noting where it stands", 2),
     "poll": Task("votes", "is voting on closing the topic", 2),
     "final_words": Task("final words", "is giving final words", 3),

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from virtual_agora.amounts import said, share
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Heading, Prose, note
 from virtual_agora.ui.text import one_line
@@ -20,11 +21,12 @@ _TITLES = {
     "periodic_stop": "Regular stop",
     "topic_continuation": "Topic closed",
     "provider_failure": "Models cannot be reached",
+    "budget_reached": "The budget is used up",
 }
 _DRAWN = {
     "type", "message", "options", "default", "error", "proposed_agenda", "tally", "rejections_left", "current_topic",
     "current_round", "completed_topic", "moment", "poll", "recommendation", "remaining_topics", "failures", "theme",
-    "topics", "step",
+    "topics", "step", "scope", "caps", "going_on", "closing",
 }  # fmt: skip
 
 
@@ -62,6 +64,26 @@ def facts(question: Mapping[str, Any], *, counted: bool = False) -> Iterator[Ren
     for failure in question.get("failures", ()):
         who = f"{failure['agent']} ({failure['provider']}/{failure['model']})"
         yield Prose(f"{who}: {failure['reason']}", lead="✗ ", lead_style="red")
+    if question["type"] == "budget_reached":
+        yield from _budget(question)
     for key, value in question.items():
         if key not in _DRAWN and isinstance(value, str | int | float):
             yield Prose(str(value), lead=f"{key.replace('_', ' ')}: ")
+
+
+def _budget(question: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """The caps that are reached, and what either way takes."""
+    for cap in question["caps"]:
+        used = share(cap["kind"], cap["used"], cap["limit"])
+        yield Prose(f"{used} for this {question['scope']}", lead="✗ ", lead_style="red")
+    closing = question["closing"]
+    if not closing["calls"]:
+        takes = "no further call"
+    else:
+        price = "price unknown" if closing["cost"] is None else said("cost", closing["cost"])
+        tokens = f"about {said('tokens', closing['tokens'])}"
+        takes = f"at most {said('calls', closing['calls'])}, {tokens} and {price} beyond the cap"
+    yield Prose(takes, lead="To conclude takes ")
+    yield Prose(
+        said("calls", question["going_on"]), lead="To go on to the ordinary end takes at most "
+    )

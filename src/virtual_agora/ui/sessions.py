@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -11,7 +11,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from virtual_agora.execution.standing import SessionInfo, Step
+from virtual_agora.execution.standing import SessionInfo
+from virtual_agora.reports.facts import absent
+from virtual_agora.reports.forks import fork_words, paid_before
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Heading, Palette, Prose, note
@@ -21,7 +23,7 @@ from virtual_agora.ui.status import place, totals
 from virtual_agora.ui.text import count, money, one_line, tokens
 from virtual_agora.voting.tally import tally
 
-__all__ = ["sessions_table", "show_session", "steps_table"]
+__all__ = ["sessions_table", "show_session"]
 
 RECALLED = 200
 """Characters of each statement of the round under way that are shown."""
@@ -34,6 +36,7 @@ _QUESTIONS = {
     "periodic_stop": "at a regular stop",
     "topic_continuation": "for your word on going on",
     "provider_failure": "because models cannot be reached",
+    "budget_reached": "because the budget is used up",
 }
 
 
@@ -64,20 +67,6 @@ def show_session(state: Mapping[str, Any], info: SessionInfo) -> RenderableType:
     return Group(*_summary(state, info))
 
 
-def steps_table(rows: Iterable[Step]) -> RenderableType:
-    """The steps of a session; the number is what `fork --at` takes."""
-    table = _table("Step", "What", "Phase", "Round", "Topic")
-    for row in rows:
-        table.add_row(
-            str(row.number),
-            row.node,
-            _phase(row.phase),
-            str(row.round or ""),
-            Text(one_line(row.topic, 80)),
-        )
-    return table
-
-
 def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[RenderableType]:
     progress = Progress()
     progress.recall(state)
@@ -89,11 +78,13 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
     if stamp := demo_stamp(state):
         yield note(stamp, "bold yellow")
     yield Prose(_status(info), style=_STATUS.get(info.status, ""))
+    for words in fork_words(state):
+        yield Prose(one_line(words))
     if info.status != "complete":
         yield note(place(progress), "")
     yield from _part(
         "The assembly",
-        [draw.panel(state.get("agents", ()), palette)] if state.get("agents") else [],
+        [draw.panel(state["agents"], palette, absent(state))] if state.get("agents") else [],
     )
     yield from _part("The agenda", list(_agenda(state, info.round)))
     yield from so_far(state, palette, RECALLED)
@@ -104,7 +95,13 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
     yield from _part("Notices", notices)
     yield from _part(
         "Models",
-        [_usage(state["usage"]), note(totals(progress), "")] if state.get("usage") else [],
+        [
+            _usage(state["usage"]),
+            note(totals(progress), ""),
+            *([note(one_line(paid))] if (paid := paid_before(state)) else []),
+        ]
+        if state.get("usage")
+        else [],
     )
     yield Text()
     if state.get("reports"):
@@ -198,6 +195,7 @@ def _status(info: SessionInfo) -> str:
         return f"waiting {_QUESTIONS.get(info.waiting_for, 'for you')}"
     return {
         "newer": "saved by a later release: update virtual-agora",
+        "encrypted": "encrypted: its key is not here",
         "unreadable": "damaged: it cannot be read",
     }.get(info.status, info.status)
 
@@ -207,6 +205,7 @@ def _ended(concluded_by: str) -> str:
         "vote": "concluded by vote",
         "user": "closed by you",
         "max_rounds": "all rounds used",
+        "budget": "closed because of the budget",
     }.get(concluded_by, concluded_by)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from virtual_agora import amounts
 from virtual_agora.events import (
     CallFailed,
     CallRetried,
@@ -46,6 +47,7 @@ _CONCLUDED = {
     "vote": "The participants conclude this topic.",
     "user": "You closed this topic.",
     "max_rounds": "The highest number of rounds is reached; the topic is closed.",
+    "budget": "The topic is closed because of the budget.",
 }
 _STANDS = {
     "before": "Where they stand before anybody has spoken",
@@ -178,6 +180,9 @@ class Transcript:
             yield from self._late(message["content"], message["agent"], message["speaker"], what)
         for summary in (*update.get("round_summaries", ()), *update.get("topic_summaries", ())):
             yield from self._late(summary["text"], "summarizer", "", _LATE)
+        for digest in update.get("digests", ()):
+            rounds = f"1 to {digest['condensed']}"
+            yield note(f"From here on, rounds {rounds} are told to the panel in one short text.")
         yield from self._positions(update.get("positions", ()))
         for written in update.get("reports", ()):
             yield draw.report(written)
@@ -300,6 +305,9 @@ def _decision(answer: Mapping[str, Any]) -> str:
     said = str(answer["action"]).replace("_", " ")
     if answer.get("reason"):
         said += f": {answer['reason']}"
+    raised = [amounts.said(k, answer[k]) for k in amounts.KINDS if answer.get(k) is not None]
+    if raised:
+        said += f" to {' and '.join(raised)}"
     if answer.get("model"):
         said += f": {answer['provider']}/{answer['model']}"
     return said

@@ -78,6 +78,8 @@ class AgendaNodes(FlowNode):
             for member in asking.participants()
         ]
         replies = asking.all(requests)
+        if asking.cut_short:
+            return asking.update(ballots=[])
         ballots = [
             Ballot(
                 agent=reply.member["id"],

@@ -8,6 +8,7 @@ from virtual_agora import reports
 from virtual_agora.agents.context import fence
 from virtual_agora.agents.member import Request
 from virtual_agora.agents.report_writer import topic_material
+from virtual_agora.flow.budget import topic_closed
 from virtual_agora.flow.files import write_files
 from virtual_agora.flow.node import FlowNode, State, Update
 from virtual_agora.flow.nodes_v13.discussion import message
@@ -29,7 +30,7 @@ class ConclusionNodes(FlowNode):
 
     def final_considerations_node(self, state: State) -> Update:
         """Last words: of those who voted no if the assembly concluded, of all if it was made to."""
-        asking = self.asking(state)
+        asking = self.asking(state, beside=True)
         topic = state["current_topic"]
         cause = state["concluded_by"]
         members = asking.participants()
@@ -57,7 +58,7 @@ class ConclusionNodes(FlowNode):
 
     def closing_positions_node(self, state: State) -> Update:
         """Everybody says again where they stand, blind and at once; as a control also without the discussion."""
-        asking = self.asking(state)
+        asking = self.asking(state, beside=True)
         rules = self.config.session
         if rules.positions == "off":
             return asking.update(positions=[])
@@ -85,7 +86,7 @@ class ConclusionNodes(FlowNode):
     def topic_summary_generation_node(self, state: State) -> Update:
         """One paragraph, for those who discuss the next topics."""
         topic = state["current_topic"]
-        asking = self.asking(state)
+        asking = self.asking(state, beside=True)
         words = [m for m in state["messages"] if m["topic"] == topic and m["kind"] == "final_words"]
         reply = asking.one(self.summarizer(state).topic_summary(state, topic, words))
         summary = TopicSummary(
@@ -103,6 +104,7 @@ class ConclusionNodes(FlowNode):
         return {
             "completed_topics": [*state.get("completed_topics", []), topic],
             "current_topic": "",
+            **topic_closed(state),
         }
 
 

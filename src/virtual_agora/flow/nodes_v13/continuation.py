@@ -20,6 +20,8 @@ class ContinuationNodes(FlowNode):
         asking = self.asking(state)
         members = asking.participants()
         replies = asking.all([member.session_poll(state, state["agenda"]) for member in members])
+        if asking.cut_short:
+            return asking.update(poll={})
         votes = poll_votes(
             replies, "end_session", ballot=next_ballot(state), topic=last_closed(state), round=0
         )

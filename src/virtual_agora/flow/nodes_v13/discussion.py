@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from virtual_agora import hitl
+from virtual_agora.agents.earlier import LONGEST, due, stand_in
 from virtual_agora.agents.member import Request
+from virtual_agora.flow.asking import Asking, Reply
 from virtual_agora.flow.node import FlowNode, State, Update, decision
 from virtual_agora.flow.nodes_v13.agenda import next_ballot
 from virtual_agora.flow.polls import counts, poll_votes
 from virtual_agora.flow.positions import positions
-from virtual_agora.state.schema import AgentRecord, Message, RoundSummary
+from virtual_agora.state.schema import AgentRecord, Digest, Message, RoundSummary
 from virtual_agora.voting.ballots import needed, shuffled
 
 __all__ = ["DiscussionNodes", "message"]
@@ -28,18 +30,21 @@ class DiscussionNodes(FlowNode):
     """Rounds, summaries, polls and the user's turns on the current topic."""
 
     def announce_item_node(self, state: State) -> Update:
-        """The next topic; its first speaking order is drawn from the session's seed."""
+        """The next topic; its first speaking order is drawn from the session's seed. With the budget used up it stays on the agenda."""
+        asking = self.asking(state)
+        asking.check_budget("announcement")
         topic = state["agenda"][0]
-        speakers = [member.record["id"] for member in self.asking(state).participants()]
-        return {
-            "current_topic": topic,
-            "agenda": state["agenda"][1:],
-            "current_round": 0,
-            "speaking_order": shuffled(speakers, self.seed, "order", topic),
-            "poll": {},
-            "decision": "",
-            "concluded_by": "",
-        }
+        begun: Update = {"current_round": 0, "poll": {}, "decision": "", "concluded_by": ""}
+        if asking.cut_short:
+            return asking.update(**begun, current_topic="", speaking_order=[])
+        asking.announce_topic()
+        speakers = [member.record["id"] for member in asking.participants()]
+        return asking.update(
+            **begun,
+            current_topic=topic,
+            agenda=state["agenda"][1:],
+            speaking_order=shuffled(speakers, self.seed, "order", topic),
+        )
 
     def opening_positions_node(self, state: State) -> Update:
         """Everybody says where they stand, blind and at once; one model alone is asked too, if configured."""
@@ -89,6 +94,8 @@ class DiscussionNodes(FlowNode):
             reply = asking.one(
                 members[speaker].statement(state, topic, number, heard, dissenter=charged)
             )
+            if asking.cut_short:
+                break
             if reply.value is not None:
                 turn = message(
                     state,
@@ -100,22 +107,35 @@ class DiscussionNodes(FlowNode):
                     at=reply.at,
                 )
                 said.append({**turn, "dissenter": True} if charged else turn)
+        if asking.cut_short and not (opened or said):
+            number -= 1
         return asking.update(messages=said, current_round=number)
 
     def round_summarization_node(self, state: State) -> Update:
-        """The round is compacted, who said what left out; if configured, all note at once where they stand."""
+        """The round is compacted, who said what left out; if configured, all note at once where they stand.
+
+        Once the summaries of earlier rounds have grown long, the oldest are condensed at the same time.
+        """
         asking = self.asking(state)
         topic, number = state["current_topic"], state["current_round"]
         said = [m for m in state["messages"] if m["topic"] == topic and m["round"] == number]
+        known = {(summary["topic"], summary["round"]) for summary in state["round_summaries"]}
+        if asking.cut_short and (not said or (topic, number) in known):
+            return asking.update(round_summaries=[])
         asked: list[Request[Any]] = [
             self.summarizer(state).round_summary(state, topic, number, said)
         ]
         if self.config.session.positions == "every_round":
             members = asking.participants()
             asked += [member.round_position(state, topic, number, said) for member in members]
+        if old := due(state, topic):
+            asked.append(self.summarizer(state).digest(state, topic, number, old[-1]["round"]))
         reply, *noted = asking.all(asked)
+        digests = [_digest(asking, state, noted.pop(), old)] if old else []
         summary = RoundSummary(topic=topic, round=number, text=reply.value or "")
-        return asking.update(round_summaries=[summary], positions=positions(state, "round", noted))
+        return asking.update(
+            round_summaries=[summary], digests=digests, positions=positions(state, "round", noted)
+        )
 
     def end_topic_poll_node(self, state: State) -> Update:
         """A secret poll: conclude this topic?"""
@@ -123,6 +143,8 @@ class DiscussionNodes(FlowNode):
         topic, number = state["current_topic"], state["current_round"]
         members = asking.participants()
         replies = asking.all([member.poll(state, topic, number) for member in members])
+        if asking.cut_short:
+            return asking.update(poll={})
         votes = poll_votes(
             replies, "conclude_topic", ballot=next_ballot(state), topic=topic, round=number
         )
@@ -139,15 +161,20 @@ class DiscussionNodes(FlowNode):
         return _decided(state, action)
 
     def vote_evaluation_node(self, state: State) -> Update:
-        """Is the topic concluded, and by whom?"""
+        """Is the topic concluded, and by whom? What follows begins side by side, so the budget is looked at for both here."""
+        asking = self.asking(state)
+        cause = "budget" if asking.cut_short else self._cause(state)
+        if cause:
+            asking.check_budget("closing")
+        return asking.update(concluded_by=cause)
+
+    def _cause(self, state: State) -> str:
         poll = state["poll"]
         if state.get("decision") in CLOSING:
-            return {"concluded_by": "user"}
+            return "user"
         if poll["yes"] >= poll["needed"]:
-            return {"concluded_by": "vote"}
-        if state["current_round"] >= self.config.session.max_rounds:
-            return {"concluded_by": "max_rounds"}
-        return {"concluded_by": ""}
+            return "vote"
+        return "max_rounds" if state["current_round"] >= self.config.session.max_rounds else ""
 
 
 _USER = AgentRecord(
@@ -186,6 +213,25 @@ def message(
         content=content,
         at=at,
     )
+
+
+def _digest(asking: Asking, state: State, reply: Reply[str], old: Sequence[RoundSummary]) -> Digest:
+    """What is told from here on in place of the summaries `old` and those before them."""
+    topic, condensed = state["current_topic"], old[-1]["round"]
+    text = reply.value or stand_in(state, topic, old)
+    if not reply.value:
+        what = (
+            f"After round {state['current_round']}, rounds {old[0]['round']} to {condensed} could not be condensed. "
+            f"The panel is told the first sentence of the summary of each: {reply.reason}"
+        )
+        asking.note("warning", reply.member["id"], what)
+    elif len(text) > LONGEST:
+        what = (
+            f"The digest of rounds 1 to {condensed} has {len(text):,} characters. "
+            f"The panel is told the first {LONGEST:,}."
+        )
+        asking.note("warning", reply.member["id"], what)
+    return Digest(topic=topic, round=state["current_round"], condensed=condensed, text=text)
 
 
 def _decided(state: State, action: str) -> Update:

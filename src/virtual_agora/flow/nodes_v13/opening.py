@@ -5,10 +5,11 @@ from __future__ import annotations
 from virtual_agora import hitl
 from virtual_agora.config.models import AgentConfig
 from virtual_agora.flow.node import FlowNode, State, Update
+from virtual_agora.providers.pricing import require_prices
 from virtual_agora.providers.vendors import check_provider, one_model, require_key
 from virtual_agora.state.schema import AgentRecord, Notice
 
-__all__ = ["OpeningNodes"]
+__all__ = ["OpeningNodes", "agent_record"]
 
 ONE_MODEL = "All participants share one model: expect them to agree more than a mixed panel would."
 
@@ -17,10 +18,11 @@ class OpeningNodes(FlowNode):
     """Configuration, assembly, theme."""
 
     def config_and_keys_node(self, state: State) -> Update:
-        """Every provider in use is known and has its key; the key itself is not kept."""
+        """Every provider in use is known and has its key, and a price where the cost has a cap; the key itself is not kept."""
         for agent in self.config.everyone():
             check_provider(agent.provider)
             require_key(agent.provider, agent.base_url)
+        require_prices(self.config)
         return {"agenda_rejections": 0}
 
     def agent_instantiation_node(self, state: State) -> Update:
@@ -33,8 +35,12 @@ class OpeningNodes(FlowNode):
             (role, role.replace("_", " "), self.config.role(role))
             for role in ("moderator", "summarizer", "report_writer")
         ]
-        agents = [_record(id_, name, "participant", member) for id_, name, member in participants]
-        agents += [_record(role, member.name or name, role, member) for role, name, member in roles]
+        agents = [
+            agent_record(id_, name, "participant", member) for id_, name, member in participants
+        ]
+        agents += [
+            agent_record(role, member.name or name, role, member) for role, name, member in roles
+        ]
         update: Update = {"agents": agents, "failures": {}, "excluded": []}
         if one_model(member for _, _, member in participants):
             update["notices"] = [
@@ -55,7 +61,8 @@ class OpeningNodes(FlowNode):
         }
 
 
-def _record(id_: str, name: str, role: str, agent: AgentConfig) -> AgentRecord:
+def agent_record(id_: str, name: str, role: str, agent: AgentConfig) -> AgentRecord:
+    """What the session keeps of an agent."""
     return AgentRecord(
         id=id_,
         name=name,

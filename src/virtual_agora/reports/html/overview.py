@@ -34,6 +34,7 @@ CLOSED = {
     "vote": "by vote of the participants",
     "user": "by the user",
     "max_rounds": "because the last round allowed had been held",
+    "budget": "because the budget was used up",
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from virtual_agora.measures.model import Measures
-from virtual_agora.reports.facts import State, names
+from virtual_agora.reports.facts import State, absent, names
 from virtual_agora.reports.html.figures import figure
 from virtual_agora.reports.html.prose import plain
 
@@ -22,13 +22,13 @@ ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One agent; `persona` is whole."""
+    """One agent; `persona` is whole, `absent` says why it takes no part, if so."""
 
     name: str
     role: str
     model: str
     persona: str
-    excluded: bool
+    absent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ class Panel:
 
 def panel_of(state: State, measures: Measures) -> Panel:
     """Who took part, and how much each said."""
-    excluded = state.get("excluded", [])
+    gone = absent(state)
     members = [
         Member(
             name=plain(agent["name"]),
             role=ROLES[agent["role"]],
             model=plain(f"{agent['provider']}/{agent['model']}"),
             persona=plain(agent["persona"] or ""),
-            excluded=agent["id"] in excluded,
+            absent=gone.get(agent["id"], ""),
         )
         for agent in state.get("agents", [])
     ]

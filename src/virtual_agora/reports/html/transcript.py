@@ -14,6 +14,7 @@ from virtual_agora.reports.facts import (
     between_topics,
     conclusion,
     decisions_between,
+    digests_after,
     last_words,
     names,
     notices_on,
@@ -149,6 +150,10 @@ def _round_end(state: State, topic: str, number: int, turns: Turns) -> list[Entr
         Entry("summary", f"Summary of round {number}", prose(summary["text"], turns, under=5))
         for summary in state.get("round_summaries", [])
         if (summary["topic"], summary["round"]) == (topic, number) and summary["text"]
+    ]
+    entries += [
+        Entry("summary", title, prose(told, turns, under=5))
+        for title, told in digests_after(state, topic, number)
     ]
     votes = [
         vote

@@ -1,14 +1,8 @@
-"""The human's questions and answers, typed. Nothing here reads or prints.
-
-A question travels as plain data: `type`, `message`, `options` (action → what it does; the first loses
-nothing, and a form may offer it first), `default` (the action `--yes` takes, or None) and the facts needed to decide. An answer is `{"action": …, …}`; a bare
-string is taken as the action. `check_answer` turns what a front end returned into a whole answer, or says
-in one sentence why it cannot be one; what does not pass never reaches a node.
-"""
+"""Answers: what is wrong with one, or the whole of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -21,32 +15,13 @@ from pydantic import (
     ValidationError,
 )
 
+from virtual_agora import amounts
 from virtual_agora.addresses import refuse_secrets
 from virtual_agora.cleaning import clean
 from virtual_agora.errors import InvalidAnswerError, UsageError
+from virtual_agora.hitl.questions import theme_request
 
-__all__ = [
-    "Answerer",
-    "Question",
-    "agenda_approval",
-    "check_answer",
-    "check_theme",
-    "default_answer",
-    "periodic_stop",
-    "provider_failure",
-    "theme_request",
-    "topic_continuation",
-    "user_turn",
-]
-
-Question = dict[str, Any]
-"""A question as it travels: see the module's docstring for its keys."""
-
-Answerer = Callable[[Question], Any]
-"""Gives the human's answer to a question, or None for none.
-
-If it is wrong, the question is asked again with `error` set.
-"""
+__all__ = ["check_answer", "check_theme", "default_answer"]
 
 MAX_THEME = 20_000
 MAX_TOPICS = 20
@@ -111,6 +86,15 @@ class _ReplaceModel(_Answer):
     base_url: Annotated[str, AfterValidator(refuse_secrets)] | None = None
 
 
+class _Extend(_Answer):
+    """New caps; of those reached, one that is left out is raised as the question suggests."""
+
+    action: Literal["extend"]
+    calls: Any = None
+    tokens: Any = None
+    cost: Any = None
+
+
 _FORMS: dict[str, type[_Answer]] = {
     "start": _Theme,
     "edit": _EditAgenda,
@@ -118,121 +102,9 @@ _FORMS: dict[str, type[_Answer]] = {
     "reject": _RejectAgenda,
     "participate": _Participate,
     "replace_model": _ReplaceModel,
+    "extend": _Extend,
 }
 """Actions that carry more than their name; every other is `_Plain`."""
-
-
-def theme_request(theme: str = "", topics: Sequence[str] = ()) -> Question:
-    """What shall be discussed, and who defines the topics?"""
-    return {
-        "type": "theme_request",
-        "message": "What shall the assembly deliberate on?",
-        "options": {"start": "begin; without topics of yours the participants propose the agenda"},
-        "default": None,
-        "theme": theme,
-        "topics": list(topics),
-    }
-
-
-def agenda_approval(
-    proposed_agenda: Sequence[str], tally: Mapping[str, Any], rejections_left: int
-) -> Question:
-    """Is this the agenda? `tally` is what the ballots gave; see `voting.tally`."""
-    options = {
-        "approve": "discuss these topics in this order",
-        "edit": "give the list of topics as it should be",
-        "reorder": "give the numbers of the topics in the order you want; left out is dropped",
-    }
-    if rejections_left:
-        options["reject"] = f"have a new agenda proposed ({rejections_left} left)"
-    return {
-        "type": "agenda_approval",
-        "message": "The assembly proposes this agenda.",
-        "options": options,
-        "default": "approve",
-        "proposed_agenda": list(proposed_agenda),
-        "tally": dict(tally),
-        "rejections_left": rejections_left,
-    }
-
-
-def user_turn(topic: str, round_number: int, moment: str) -> Question:
-    """Does the user want to speak in this round? `moment` is `start_of_round` or `end_of_round`."""
-    return {
-        "type": "user_turn",
-        "message": "Would you like to speak in this round?",
-        "options": {
-            "continue": "listen",
-            "participate": "say something; the participants hear it",
-            "finalize": "close this topic now",
-        },
-        "default": "continue",
-        "current_topic": topic,
-        "current_round": round_number,
-        "moment": moment,
-    }
-
-
-def periodic_stop(topic: str, round_number: int, poll: Mapping[str, Any]) -> Question:
-    """A stop every few rounds. `poll` is the participants' latest: `yes`, `no`, `abstained` as counts."""
-    return {
-        "type": "periodic_stop",
-        "message": "A regular stop: how shall the discussion go on?",
-        "options": {
-            "continue": "let the participants' poll decide",
-            "end_topic": "close this topic after the final words",
-            "skip_to_report": "close this topic and go straight to the final report",
-            "modify_agenda": "let the poll decide, and revise the agenda after this topic",
-        },
-        "default": "continue",
-        "current_topic": topic,
-        "current_round": round_number,
-        "poll": dict(poll),
-    }
-
-
-def topic_continuation(
-    completed_topic: str, remaining_topics: Sequence[str], recommendation: Mapping[str, Any]
-) -> Question:
-    """A topic is closed. `recommendation` is the participants' poll on ending the session, as counts."""
-    return {
-        "type": "topic_continuation",
-        "message": "This topic is closed. Shall the assembly go on?",
-        "options": {
-            "continue": "go on with the next topic",
-            "end_session": "write the final report",
-            "modify_agenda": "have the participants revise what is left of the agenda",
-        },
-        "default": "continue",
-        "completed_topic": completed_topic,
-        "remaining_topics": list(remaining_topics),
-        "recommendation": dict(recommendation),
-    }
-
-
-def provider_failure(
-    failures: Sequence[Mapping[str, str]], *, may_exclude: bool, step: str
-) -> Question:
-    """Models cannot be reached, and only the user can help.
-
-    `failures` has `agent`, `provider`, `model` and `reason` for each. `may_exclude` is False when the session
-    cannot do without them. `stop` leaves the question waiting: the session is saved and `resume` asks it again.
-    """
-    options = {
-        "retry": "ask them again, once you have mended the cause",
-        "replace_model": "give them another provider and model",
-        "stop": "stop here; everything is saved",
-    }
-    if may_exclude:
-        options["exclude_agent"] = "go on without them; every report says so"
-    return {
-        "type": "provider_failure",
-        "message": "Some models cannot be reached.",
-        "options": options,
-        "default": "exclude_agent" if may_exclude else "stop",
-        "failures": [dict(failure) for failure in failures],
-        "step": step,
-    }
 
 
 def check_theme(theme: str, topics: Sequence[str] = ()) -> tuple[str, list[str]]:
@@ -283,6 +155,8 @@ def check_answer(question: Mapping[str, Any], answer: Any) -> dict[str, Any]:
         _check_order(checked["order"], len(question["proposed_agenda"]))
     if action in ("edit", "start"):
         _check_distinct(checked.get("agenda") or checked.get("topics") or [])
+    if action == "extend":
+        checked |= _new_caps(checked, question["caps"])
     return checked
 
 
@@ -304,6 +178,25 @@ def _check_order(order: Sequence[int], size: int) -> None:
         raise InvalidAnswerError(
             f"An order names topics by their numbers, 1 to {size}, each at most once and at least one."
         )
+
+
+def _new_caps(given: Mapping[str, Any], reached: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Every cap that is reached, with its new value."""
+    kinds = [cap["kind"] for cap in reached]
+    for kind in amounts.KINDS:
+        if given[kind] is not None and kind not in kinds:
+            raise InvalidAnswerError(
+                f"The budget has reached no cap on {kind}; raise {_either(kinds)}."
+            )
+    try:
+        return {
+            cap["kind"]: cap["suggested"]
+            if given[cap["kind"]] is None
+            else amounts.read(cap["kind"], given[cap["kind"]], cap["used"])
+            for cap in reached
+        }
+    except ValueError as error:
+        raise InvalidAnswerError(str(error)) from None
 
 
 def _check_distinct(titles: Sequence[str]) -> None:

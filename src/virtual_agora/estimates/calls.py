@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 from virtual_agora.config.models import Config
 
-__all__ = ["SECTIONS", "Calls", "calls_of"]
+__all__ = ["SECTIONS", "TOPICS", "WRITING", "Calls", "calls_of", "closing_calls", "most_left"]
 
 SECTIONS = (2, 5)
 """The fewest and the most sections of a report."""
 
 TOPICS = (1, 20)
 """The fewest and the most topics of an agenda that the participants propose."""
+
+
+WRITING = frozenset(
+    {"round_summary", "digest", "topic_summary", "report_outline", "report_section"}
+)
+"""The tasks that bring what was said into reports. They are all that a session still asks for once its budget is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +51,50 @@ def calls_of(config: Config, topics: int) -> Calls:
     return agenda + first + others + _report()
 
 
+def most_left(config: Config, open_topics: int, rounds: int | None) -> int:
+    """The most calls from the middle of a session to its ordinary end.
+
+    `open_topics` are still on the agenda; `rounds` are over on the current topic, None where there is none.
+    """
+    others = (_topic(config).at_most + len(config.participants())) * open_topics
+    over = 0 if rounds is None else _opening(config) + _rounds(config, max(0, rounds))
+    current = 0 if rounds is None else _topic(config).at_most - over
+    return current + others + _report().at_most
+
+
+def closing_calls(*, topic: bool, session: bool, unsummarized: bool) -> int:
+    """The most calls of the writing that brings a topic, a session or both to an end with what is there."""
+    closing = _report().at_most + 1 if topic else 0
+    return int(unsummarized) + closing + (_report().at_most if session else 0)
+
+
 def _topic(config: Config) -> Calls:
     """One topic, from its first round to its report and summary."""
     rules, members = config.session, len(config.participants())
-    around = 0
-    if rules.positions != "off":
-        around = (3 if rules.control else 2) * members + int(rules.single_model)
-    last_words, summary = Calls(0, members), Calls(1, 1)
-    rounds = Calls(_rounds(config, rules.min_rounds), _rounds(config, rules.max_rounds))
+    around, last_words, summary = _around(config), Calls(0, members), Calls(1, 1)
+    # Old summaries are condensed in every other round at most, from the fourth on, if they are as long as can be.
+    digests = max(0, rules.max_rounds // 2 - 1)
+    rounds = Calls(_rounds(config, rules.min_rounds), _rounds(config, rules.max_rounds) + digests)
     return rounds + Calls(around, around) + last_words + _report() + summary
+
+
+def _opening(config: Config) -> int:
+    """The positions before a topic's first round."""
+    rules = config.session
+    return 0 if rules.positions == "off" else len(config.participants()) + int(rules.single_model)
+
+
+def _around(config: Config) -> int:
+    """The positions before the first round and after the last one."""
+    rules, members = config.session, len(config.participants())
+    after = 0 if rules.positions == "off" else (2 if rules.control else 1) * members
+    return _opening(config) + after
 
 
 def _rounds(config: Config, held: int) -> int:
     """So many rounds on a topic: statements and a summary, positions if wanted; polls from `min_rounds` on."""
     rules, members = config.session, len(config.participants())
-    polls = held - rules.min_rounds + 1
+    polls = max(0, held - rules.min_rounds + 1)
     noted = held if rules.positions == "every_round" else 0
     return held * (members + 1) + (polls + noted) * members
 

@@ -1,0 +1,81 @@
+"""Keys taken out of whatever is shown or kept: a server may repeat the key it was sent, anywhere in what it answers.
+
+A key is known as it is, URL-encoded, and in Base64 by itself. One that a server has changed in another way is not known for one.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from virtual_agora.providers.vendors import seen_keys
+
+__all__ = ["RedactedStream", "redact", "redacted"]
+
+Forms = tuple[tuple[str, str], ...]
+"""Every form of every key, with its variable."""
+
+
+def redact(text: str) -> str:
+    """`text` without any known key: neither those of the environment nor any that was there before."""
+    return _without(text, _forms(tuple(seen_keys().items())))
+
+
+def redacted(value: Any) -> Any:
+    """Plain data with every text in it redacted; what is no text, and the names of fields, stay."""
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {name: redacted(item) for name, item in value.items()}
+        case list() | tuple():
+            return [redacted(item) for item in value]
+    return value
+
+
+class RedactedStream:
+    """`redact` for a text that comes in pieces, over which a key may be split; the keys are those known at its beginning."""
+
+    def __init__(self) -> None:
+        self._known = _forms(tuple(seen_keys().items()))
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """The next piece of the redacted text; what may be the beginning of a key is held back until it is not."""
+        text = _without(self._held + piece, self._known)
+        cut = min((_beginning(text, form) for form, _ in self._known), default=len(text))
+        self._held = text[cut:]
+        return text[:cut]
+
+    def close(self) -> str:
+        """What was still held back."""
+        rest, self._held = self._held, ""
+        return rest
+
+
+def _without(text: str, known: Forms) -> str:
+    for form, variable in known:
+        text = text.replace(form, f"[{variable}]")
+    return text
+
+
+def _beginning(text: str, form: str) -> int:
+    """Where at the end of `text` a beginning of `form` stands; the length of `text` if there is none."""
+    at = text.find(form[0], max(0, len(text) - len(form) + 1))
+    while at >= 0 and not form.startswith(text[at:]):
+        at = text.find(form[0], at + 1)
+    return at if at >= 0 else len(text)
+
+
+@lru_cache(maxsize=8)
+def _forms(keys: tuple[tuple[str, str], ...]) -> Forms:
+    """The forms of these keys; the longest first, as one may be the beginning of another."""
+    forms = {}
+    for key, variable in keys:
+        raw = key.encode("utf-8", "surrogateescape")
+        encoded = {base64.b64encode(raw), base64.urlsafe_b64encode(raw)}
+        for form in (key, quote(raw, safe=""), *(one.decode().rstrip("=") for one in encoded)):
+            forms[form] = variable
+    return tuple(sorted(forms.items(), key=lambda pair: len(pair[0]), reverse=True))
