@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -31,7 +32,7 @@ from virtual_agora.flow.files import reports_folder
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import Answerer, Question
-from virtual_agora.private import close_folder
+from virtual_agora.private import close_folder, open_to_append
 from virtual_agora.state.checkpoints import latest, unanswered
 from virtual_agora.state.demo import demo_stamp
 from virtual_agora.state.schema import ContextDocument, VirtualAgoraState
@@ -256,7 +257,9 @@ class Agora:
         folder = self.data_dir / "locks"
         with storage_errors(folder):
             close_folder(folder)
-        lock = FileLock(folder / f"{session_id}.lock", timeout=0, mode=0o600)
+            file = folder / f"{session_id}.lock"
+            os.close(open_to_append(file))
+        lock = FileLock(file, timeout=0, mode=0o600)
         try:
             lock.acquire()
         except Timeout:
