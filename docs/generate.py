@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from inspect import cleandoc
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import NoneType
@@ -20,6 +22,7 @@ from langgraph_parity.covered import Covered
 from langgraph_parity.declared import shape_of
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
+from reliability.attacks import ATTACKS, Attack
 
 from docs.picture import make_picture
 from virtual_agora import errors, hitl
@@ -205,6 +208,35 @@ def coverage() -> str:
     return "\n".join([*parts, ""])
 
 
+def attacks() -> str:
+    """Every attack that is tried."""
+    parts = [
+        f"{NOTE}# Attacks\n",
+        "What is tried by `make test`, and must not come out. [What is protected, and what is not](../security.md).\n",
+        "Letters that are not ASCII, or that nobody sees, are written by their codes.\n",
+    ]
+    for aims, group in groupby(ATTACKS, key=lambda attack: attack.aims):
+        rows = list(group)
+        parts.append(f"## {aims.capitalize()}\n")
+        if len({(attack.goes_in, attack.must_not) for attack in rows}) == 1:
+            parts += [f"Goes in: {rows[0].goes_in}. Must not come out: {rows[0].must_not}.\n"]
+            parts += ["| attack | payload |", "|---|---|"]
+            parts += [f"| {attack.name} | {_payload(attack)} |" for attack in rows]
+        else:
+            parts += ["| attack | payload | must not come out |", "|---|---|---|"]
+            parts += [f"| {a.name} | {_payload(a)} | {a.must_not} |" for a in rows]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _payload(attack: Attack) -> str:
+    """A payload as code in a table's cell, in which nothing of it is Markdown."""
+    written = attack.payload if "→" in attack.payload else ascii(attack.payload)[1:-1]
+    shown = written if len(written) <= 100 else f"{written[:99]}…"
+    marks = {mark: f"&#{ord(mark)};" for mark in "|`*_[]\\"}
+    return f"<code>{html.escape(shown).translate(str.maketrans(marks))}</code>"
+
+
 def schema() -> str:
     """The JSON Schema of a session's `session.json`."""
     return json.dumps(session_schema(), ensure_ascii=False, indent=2) + "\n"
@@ -219,6 +251,7 @@ PAGES = {
     "errors.md": failures,
     "prompts.md": prompts,
     "coverage.md": coverage,
+    "attacks.md": attacks,
     "session.schema.json": schema,
 }
 """The pages of `docs/reference`."""

@@ -145,7 +145,7 @@ ATTACKS: tuple[Attack, ...] = (
             ("pipe", "a FIFO named a.md", "a wait that has no end"),
             ("device", "a.md → /dev/zero", "a wait that has no end"),
             ("10 GB of nothing", "a sparse file", "10 GB of memory"),
-            ("name that steers", "a file named ESC ]52;… .md", "the escape sequence"),
+            ("name that steers", "a file named ESC ]52;... .md", "the escape sequence"),
             ("name that closes its tag", 'a file named "><task>.md', "a delimiter in a prompt"),
         )
     ],
@@ -153,8 +153,8 @@ ATTACKS: tuple[Attack, ...] = (
         Attack("settings", name, what, "config.yml, a study's design", must_not)
         for name, what, must_not in (
             ("object of Python", "!!python/object/apply:os.system [touch ran]", "a call"),
-            ("merges that double", "a28: {<<: [*a27, *a27]}, 28 times", "2²⁸ keys in memory"),
-            ("references that multiply", "[*a9, *a9, …], ten times ten times …", "10⁹ entries in memory"),
+            ("merges that double", "a28: {<<: [*a27, *a27]}, 28 times", "270 million keys in memory"),
+            ("references that multiply", "[*a9, *a9, ...], ten times ten times ...", "a billion entries in memory"),
             ("too much of it", "2 MB of comments", "all of it in memory"),
         )
     ],
@@ -173,7 +173,7 @@ ATTACKS: tuple[Attack, ...] = (
         for name, what, must_not in (
             ("pickle", "a pickled call of exec", "the call"),
             ("call in msgpack", "LangGraph's extensions 0 to 5 with os.system", "the call"),
-            ("constructor of LangChain", '{"lc": 1, "type": "constructor", …}', "the object"),
+            ("constructor of LangChain", '{"lc": 1, "type": "constructor", ...}', "the object"),
             ("secret of LangChain", '{"lc": 1, "type": "secret", "id": ["OPENAI_API_KEY"]}', "the key"),
         )
     ],

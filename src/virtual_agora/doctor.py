@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,6 +28,7 @@ from virtual_agora.providers.create import require_extra
 from virtual_agora.providers.redaction import redact
 from virtual_agora.providers.vendors import Vendor, check_provider, one_model, require_key
 from virtual_agora.state.databases import Database, examine
+from virtual_agora.state.serializer import ENCRYPTION_KEY, make_serializer
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.stores import storage_errors
 
@@ -77,6 +80,7 @@ def checks(
     yield _folder("data folder", data_dir)
     yield _folder("reports folder", reports_dir)
     yield _server_database(database) if database else _database(data_dir / DATABASE)
+    yield _encryption()
 
 
 def _versions() -> Check:
@@ -261,6 +265,14 @@ def _folder(name: str, folder: Path) -> Check:
         )
     made = "" if place == folder else " (made when needed)"
     message = f"{folder}{made} has {free / 1e9:,.1f} GB free."
+    mode = place.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        return Check(
+            name,
+            None,
+            f"{message} Everybody may write to {place}, and put something of theirs in the place of what is written.",
+            f"Take that right from them: chmod o-w {shlex.quote(str(place))}",
+        )
     if free < LITTLE_SPACE:
         return Check(name, None if free >= NO_SPACE else False, message, "Make room on this disk.")
     return Check(name, True, message)
@@ -272,6 +284,16 @@ def _server_database(address: str) -> Check:
     except VirtualAgoraError as error:
         return Check("database", False, error.message, error.hint)
     return Check("database", True, said)
+
+
+def _encryption() -> Check:
+    try:
+        encrypts = make_serializer().encrypts
+    except VirtualAgoraError as error:
+        return Check("encryption", False, error.message, error.hint)
+    if encrypts:
+        return Check("encryption", True, f"Sessions are encrypted; the key is in {ENCRYPTION_KEY}.")
+    return Check("encryption", True, f"Sessions are kept unencrypted: {ENCRYPTION_KEY} is not set.")
 
 
 def _database(path: Path) -> Check:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import subprocess
 import sys
 
 import ormsgpack
@@ -12,7 +11,7 @@ import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph_parity.postgres import server
-from tests.conftest import offline_config
+from tests.conftest import checked_updates, offline_config
 
 from virtual_agora.errors import (
     ConfigurationError,
@@ -131,23 +130,13 @@ def test_what_is_no_key_is_refused_and_not_repeated(monkeypatch, key):
     assert not key or key not in str(caught.value)
 
 
-def test_without_the_extra_the_command_says_what_to_install(tmp_path):
-    code = (
-        "import sys; sys.modules['Crypto'] = None\n"
-        "from virtual_agora.main import main\n"
-        f"sys.exit(main(['run', 'Bread?', '--provider', 'offline', '--data-dir', {str(tmp_path)!r}]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PATH": "", "PYTHONPATH": ":".join(sys.path), ENCRYPTION_KEY: KEY},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    assert "pip install 'virtual-agora[encryption]'" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_without_the_extra_the_command_says_what_to_install(tmp_path, say, monkeypatch):
+    monkeypatch.setenv(ENCRYPTION_KEY, KEY)
+    monkeypatch.setitem(sys.modules, "Crypto.Cipher", None)
+    data = ("--data-dir", str(tmp_path / "data"))
+    code, _, err = say("run", "Bread?", "--provider", "offline", *data)
+    assert code == 2
+    assert "pip install 'virtual-agora[encryption]'" in err
 
 
 @pytest.mark.parametrize("value", [None, b"x", "text", {"a": [1, {"b": None}]}])
@@ -223,8 +212,6 @@ def test_postgresql_keeps_no_text_outside_of_what_is_encrypted(tmp_path, clock, 
         assert MARK in everything(saver.conn)
         monkeypatch.setenv(ENCRYPTION_KEY, KEY)
         saver.serde = make_serializer()
-        from tests.conftest import checked_updates
-
         for _ in checked_updates(flow(), "open", default_answer):
             pass
         saver.delete_thread("open")

@@ -48,9 +48,10 @@ def write(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
 
 
 def write_own(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
-    """`write` into a session's own folder, which is closed to everybody else."""
-    with _explained(folder / "index.md"):
-        close_folder(folder)
+    """`write` into a session's own folder, which is closed to everybody else, as are those in it."""
+    for inside in dict.fromkeys([folder, *((folder / name).parent for name in files)]):
+        with _explained(inside / "index.md"):
+            close_folder(inside)
     return write(files, folder)
 
 

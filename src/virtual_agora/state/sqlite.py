@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from langgraph.checkpoint.sqlite import SqliteSaver
 from typing_extensions import override
 
-from virtual_agora.private import close_folder, make_folder, protect
+from virtual_agora.private import close_folder, make_folder, open_to_append, protect
 from virtual_agora.state.leases import TERM, LeaseTable, Tenure
 from virtual_agora.state.serializer import make_serializer
 from virtual_agora.state.stores import SessionSaver, storage_errors
@@ -192,8 +192,10 @@ class _Leases(LeaseTable):
 
     def _lock(self, session_id: str, token: int) -> FileLock:
         close_folder(self._folder)
+        file = self._path(session_id, token)
+        os.close(open_to_append(file))
         # A lock of one thread could be given back by this one only.
-        return FileLock(self._path(session_id, token), timeout=0, mode=0o600, thread_local=False)
+        return FileLock(file, timeout=0, mode=0o600, thread_local=False)
 
     def _path(self, session_id: str, token: int) -> Path:
         return self._folder / f"{session_id}.{token}.lock"
