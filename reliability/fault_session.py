@@ -28,7 +28,7 @@ from virtual_agora.state.validator import validate_state_consistency
 __all__ = ["PARTICIPANT", "STEPS", "VENDOR_PATHS", "Found", "Panel", "Step", "serving"]
 
 THEME = "Should a city of 200,000 make its public transport free?"
-PATIENT, HASTY = 60.0, 0.3
+PATIENT, HASTY = 60.0, 0.8
 """Timeouts in seconds; hasty is who meets a fault that is told by the clock."""
 
 OFFLINE = {"provider": "offline", "model": "scripted"}
@@ -324,13 +324,14 @@ def serving() -> Iterator[tuple[Agora, Server]]:
 
 
 def _answer_all_but_failures(question: Question) -> Any:
-    """What the user says, for the same reason: the first topic is closed, the agenda revised, the second topic the last."""
+    """What the user says, for the same reason: one topic is discussed, and once the agenda was revised there is none left."""
     match question["type"]:
         case "provider_failure":
             return None
+        case "agenda_approval" if FIRST not in question["proposed_agenda"]:
+            return {"action": "edit", "agenda": [FIRST]}
         case "periodic_stop":
-            first = question["current_topic"] == FIRST
-            return "end_topic" if first else "skip_to_report"
+            return "end_topic"
         case "topic_continuation":
             return "modify_agenda"
     return default_answer(question)
