@@ -46,7 +46,7 @@ __all__ = ["CallPolicy", "CallResult", "Caller", "ModelCall", "ModelRequest"]
 T = TypeVar("T")
 
 MAX_ANSWER = 400_000
-"""Characters of a streamed answer, more than any model writes: what is longer has no end."""
+"""Characters of an answer, more than any model writes: what is longer has no end."""
 
 
 @dataclass
@@ -191,7 +191,10 @@ class ModelCall:
                 raw = cut_off(error)
                 if raw is None:
                     raise
-        reply = self._usable(self._count([raw]))
+        reply = self._count([raw])
+        if len(reply.text) > MAX_ANSWER:
+            raise self._endless()
+        self._usable(reply)
         if reply.ending == "length":
             return reply, None, "it is longer than the limit and was cut off"
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from virtual_agora.addresses import refuse_secrets
 from virtual_agora.errors import ConfigurationError, MissingExtraError
+from virtual_agora.providers.bounds import bound
 from virtual_agora.providers.vendors import Settings, Vendor, check_provider, key_of, require_key
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def create_provider(
 ) -> BaseChatModel:
     """A chat model of `provider`. `timeout` is in seconds of silence, `max_tokens` bounds one answer.
 
+    No answer takes longer than `bounds.ENDURANCE` timeouts in all.
+
     `persona` and `seed` shape the offline provider; other models are told their persona in the prompt.
     Raises ConfigurationError, MissingKeyError or MissingExtraError; nothing is sent anywhere.
     """
@@ -53,6 +56,8 @@ def create_provider(
         seed=seed,
     )
     made: BaseChatModel = _integration(vendor)(**vendor.arguments(settings))
+    if vendor.client:
+        bound(made, vendor.client, timeout=settings.timeout)
     if temperature is not None and (made.profile or {}).get("temperature") is False:
         raise ConfigurationError(
             f"{vendor.label} lets no one set the temperature of {model}.",

@@ -25,6 +25,7 @@ from virtual_agora.errors import (
     ProviderError,
     TransientProviderError,
 )
+from virtual_agora.providers.bounds import OverSizeError, OverTimeError
 from virtual_agora.providers.redaction import redact
 from virtual_agora.providers.vendors import VENDORS, check_provider
 
@@ -81,6 +82,14 @@ def translate(
 
     if _is(error, "ContentFilterFinishReasonError"):
         return PermanentProviderError(f"{who} declined to answer.", **refers)
+    if endless := _endless(error, who):
+        return PermanentProviderError(endless[0], hint=endless[1], **refers)
+    if status is not None and status < 400:
+        return PermanentProviderError(
+            f"{who} is not at this address: it redirects to another one.",
+            hint="Give the agent's `base_url` the address that it redirects to, if you trust it.",
+            **refers,
+        )
 
     refused = status is not None or _is(error, "APIError")
     if status == 402 or (refused and _QUOTA.search(words)):
@@ -118,6 +127,22 @@ def translate(
             retry_after=wait,
             **refers,
         )
+    return None
+
+
+def _endless(error: Exception, who: str) -> tuple[str, str] | None:
+    """What to say of an answer without an end, and what can be done. It would most likely go on as long again."""
+    for cause in _chain(error):
+        if isinstance(cause, OverTimeError):
+            return (
+                f"{who} did not come to the end of its answer within {cause.seconds:.0f} seconds.",
+                "Raise this agent's `timeout` if its answers take that long.",
+            )
+        if isinstance(cause, OverSizeError):
+            return (
+                f"{who} did not come to the end of its answer.",
+                "Give the agent another model.",
+            )
     return None
 
 
@@ -162,11 +187,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _status(error: Exception) -> int | None:
-    """The HTTP status of a refusal. 200, which SDKs give errors told within a stream, is none."""
+    """The HTTP status of a redirect or a refusal. 200, which SDKs give errors told within a stream, is none."""
     for cause in _chain(error):
         for name in ("status_code", "code"):
             value = getattr(cause, name, None)
-            if isinstance(value, int) and value >= 400:
+            if isinstance(value, int) and value >= 300:
                 return value
     return None
 
