@@ -20,7 +20,7 @@ from virtual_agora.errors import StorageError, UsageError
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
 from virtual_agora.providers.offline import OfflineChatModel
-from virtual_agora.providers.vendors import redact
+from virtual_agora.providers.redaction import redact
 from virtual_agora.state.databases import Database, open_store
 from virtual_agora.state.stores import thread
 
