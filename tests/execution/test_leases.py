@@ -9,26 +9,31 @@ import sqlite3
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager
+from contextvars import ContextVar
 
 import psycopg
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from tests.conftest import THEME, TestClock, offline_config
 
+from virtual_agora import providers
 from virtual_agora.errors import (
     NodeExecutionError,
     SessionLockedError,
     SessionTakenOverError,
     UsageError,
 )
-from virtual_agora.events import CallStarted
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
+from virtual_agora.providers.offline import OfflineChatModel
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.stores import thread
 
 TERM = 1.5
 LONG = 3600.0
+STATEMENT = 7
+"""The number of a call that has no other beside it: four positions come before, and perhaps one once more."""
+SESSION = ContextVar("SESSION")
 CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -51,36 +56,45 @@ def begin(agora, session_id):
 
 
 def _run(folder, database, term, sessions, parent):
-    """In a process of its own: begin sessions, and run them side by side, each as far as its first statement.
+    """In a process of its own: begin sessions, and run them side by side, each into the middle of a statement.
 
-    Sends “there” at that point, waits for an answer, runs on, and sends how each ended, and which calls it began since.
+    Sends “there” at that point, waits for an answer, runs on, and sends how each ended, and how many calls it made since.
     """
     there = threading.Barrier(len(sessions) + 1, timeout=60)
     go_on = threading.Event()
+    calls = dict.fromkeys(sessions, 0)
+    since = dict.fromkeys(sessions, 0)
     ends = {}
 
+    class Held(OfflineChatModel):
+        def _stream(self, *args, **kwargs):
+            session = SESSION.get()
+            since[session] += go_on.is_set()
+            calls[session] += 1
+            if calls[session] == STATEMENT:
+                there.wait()
+                go_on.wait(60)
+            return super()._stream(*args, **kwargs)
+
+    def create_provider(provider, model, *, persona, seed, **_):
+        return Held(persona=persona, seed=seed, latency=0)
+
+    providers.create_provider = create_provider
+
     def run(agora, session):
-        begun = []
-
-        def listener(event):
-            if isinstance(event, CallStarted):
-                if go_on.is_set():
-                    begun.append(event.call_id)
-                elif event.task == "statement":
-                    there.wait()
-                    go_on.wait(60)
-
+        SESSION.set(session)
         try:
-            ended = agora.run_leg(session, default_answer, listener=listener).status
+            ended = agora.run_leg(session, default_answer).status
         except Exception as error:
             cause = error.cause if isinstance(error, NodeExecutionError) else error
             ended = f"{type(cause).__name__}: {cause}"
-        ends[session] = (ended, begun)
+        ends[session] = (ended, since[session])
 
     with opened(folder, database, term) as agora:
         parent.send("ready")
         parent.recv()
         parent.send([begin(agora, each) for each in sessions])
+        parent.recv()
         threads = [threading.Thread(target=run, args=(agora, each)) for each in sessions]
         for each in threads:
             each.start()
@@ -95,7 +109,7 @@ def _run(folder, database, term, sessions, parent):
 
 @contextmanager
 def running(agora, database, *sessions, term=LONG):
-    """Another process that runs sessions, and has come to their first statements; and the line to it.
+    """Another process that runs sessions, and is in the middle of their statements; and the line to it.
 
     Both begin the sessions at the same time, and for each that comes about once.
     """
@@ -109,6 +123,7 @@ def running(agora, database, *sessions, term=LONG):
         ours = [begin(agora, each) for each in sessions]
         for session, *both in zip(sessions, ours, receive(line), strict=True):
             assert sorted(both) == [f"There is already a session “{session}”.", session]
+        line.send("run")
         assert receive(line) == "there"
         yield process, line
     finally:
@@ -218,12 +233,12 @@ def test_a_frozen_process_is_replaced_after_a_while_and_cannot_write_when_it_wak
             ends = receive(line)
         ended, calls = ends["lost"]
         assert ended.startswith("SessionTakenOverError: Another process has taken over the session")
-        assert calls == []
+        assert calls == 0
         assert written(tmp_path, database, "lost") == before
         # The other one only slept: nobody wanted its session, so it went on.
         ended, calls = ends["kept"]
         assert ended == "complete"
-        assert len(calls) > 10
+        assert calls > 10
         assert undated(agora.snapshot("kept")) == whole
 
 

@@ -315,6 +315,23 @@ def test_a_fork_is_the_past_to_the_letter_and_so_is_its_fork(agora):
     assert history(agora, again) == history(agora, fork)
 
 
+def test_a_copy_with_changes_differs_in_them_and_in_its_last_checkpoint_only(agora):
+    session = begin(agora)
+    agora.run_leg(session)
+    source = agora.snapshot(session)
+    last = agora._saver.get_tuple(thread(session)).checkpoint["id"]
+    changes = {
+        "main_topic": "Why?",
+        "agenda": ["b", "c"],
+        "reports_dir": str(agora.data_dir / "elsewhere"),
+    }
+    agora._saver.copy_history(session, last, "copy", changes)
+    assert agora.snapshot("copy") == {**source, **changes, "session_id": "copy"}
+    assert history(agora, "copy")[:-1] == history(agora, session)[:-1]
+    assert agora.snapshot(session) == source
+    assert agora.run_leg("copy", default_answer).status == "complete"
+
+
 FULL_IN_THE_MIDDLE = {
     "sqlite": "CREATE TRIGGER full_disk BEFORE INSERT ON writes WHEN NEW.thread_id = 'half' "
     "AND (SELECT count(*) FROM writes WHERE thread_id = 'half') = 3 "

@@ -12,7 +12,7 @@ import psycopg
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.postgres import PostgresSaver
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, errors
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
@@ -69,6 +69,9 @@ SELECT %(target)s, '', checkpoint_id, task_id, task_path, idx, channel, type, bl
 FROM checkpoint_writes w JOIN line USING (checkpoint_id)
 WHERE thread_id = %(source)s AND checkpoint_ns = '' AND checkpoint_id <> %(last)s
 """
+
+FENCE = "SELECT 1 / count(*) FROM session_leases WHERE session = %s AND token = %s"
+"""An error unless the session is still held with a token: so the server itself does nothing that comes after it."""
 
 # Nobody who looks on should read of a connection tried again; a program that wants to can.
 logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
@@ -172,28 +175,25 @@ class PostgresStore(SessionSaver, PostgresSaver):
 
     @contextmanager
     def _writing(self, session_id: str) -> Iterator[None]:
-        # In a pipeline the question about the lease and all that is written go to the server together.
-        with (
-            self._pool.connection() as connection,
-            connection.pipeline(),
-            connection.transaction(),
-            connection.cursor() as fence,
-        ):
-            token = self.leases.token(session_id)
-            if token is not None:
-                # With this lock nobody takes the session over before all is committed.
-                fence.execute(f"SELECT pg_advisory_xact_lock_shared({LOCK})", (session_id, 0))
-                fence.execute(
-                    "SELECT 1 FROM session_leases WHERE session = %s AND token = %s",
-                    (session_id, token),
-                )
-            self._within.connection = connection
+        token = self.leases.token(session_id)
+        with self._pool.connection() as connection:
             try:
-                yield
-            finally:
-                self._within.connection = None
-            if token is not None and not fence.fetchall():
-                raise self._taken_over(session_id)
+                # In a pipeline all of it goes to the server together, and is waited for once.
+                with connection.pipeline(), connection.cursor() as cursor:
+                    cursor.execute("BEGIN")
+                    if token is not None:
+                        # With this lock nobody takes the session over before all is committed.
+                        lock = f"SELECT pg_advisory_xact_lock_shared({LOCK})"
+                        cursor.execute(lock, (session_id, 0))
+                        cursor.execute(FENCE, (session_id, token))
+                    self._within.connection = connection
+                    try:
+                        yield
+                    finally:
+                        self._within.connection = None
+                    cursor.execute("COMMIT")
+            except errors.DivisionByZero:
+                raise self._taken_over(session_id) from None
 
     def _latest_token(self, session_id: str) -> int | None:
         with self._cursor() as cursor:
