@@ -61,7 +61,7 @@ def test_an_estimate_makes_nothing_and_the_next_one_is_the_better_for_a_session_
     assert code == 0
     assert [path.name for path in folder.iterdir()] == ["config.yml"]
     assert figures(out)["Cost"] == [0, 0, 0]
-    assert "No earlier session of this database has used these models" in out
+    assert "ordinary end has used these models" in out
     blind = figures(out)
     for seed in (1, 2):
         code, _, err = say(*words, "--yes", "--plain", "--seed", str(seed), "--session", f"s{seed}")

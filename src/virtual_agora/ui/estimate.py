@@ -39,7 +39,7 @@ def _parts(made: Estimate) -> Iterator[RenderableType]:
         yield note(f"The likely figures rest on what {which} took.", "")
     else:
         yield note(
-            "No earlier session of this database has used these models, so the likely figures rest on the sizes of "
+            "No session of this database that came to its ordinary end has used these models, so the likely figures rest on the sizes of "
             "prompts by the protocol and on answers as long as the prompts ask for.",
             "",
         )
