@@ -265,10 +265,11 @@ def section(found: dict[str, Any]) -> str:
         *(_growth(name, each[0], each[-1]) for name, each in found["runs"].items()),
         "",
         f"{depth} calls of a session have to follow one another, so on a machine without end all sessions would be over after "
-        f"{depth * latency:.2f} s; the share is of that. What holds them up is this process's CPU: Python runs one thread at a time, so about one "
-        "core is all that a process can use, and each call costs CPU: LangChain's and LangGraph's own, and ours. SQLite's commits "
-        "come on top, one at a time and each on the disk before the next. Who needs more sessions at once than one core bears runs "
-        "several processes, for which PostgreSQL is made. Its server here does not wait for the disk (`fsync=off`), being thrown away afterwards.",
+        f"{depth * latency:.2f} s; the share is of that. Two things hold them up. Python runs one thread at a time, so a process can use "
+        "about one core, and each call costs CPU: LangChain's and LangGraph's own, and ours. And SQLite commits one at a time, "
+        "each on the disk before the next. What is missing to one core busy was spent waiting for the disk, or for a machine that others "
+        "used too. Who needs more sessions at once than one core bears runs several processes, for which PostgreSQL is made. Its server here does "
+        "not wait for the disk (`fsync=off`), being thrown away afterwards.",
         "",
         "Memory is what the process had at its most beyond one that has already held a session. Threads wait for models; a session "
         "has as many as it makes calls and saves at once, and gives them back at its end.",

@@ -10,6 +10,7 @@ It runs in threads of this process, so what it received outlives the sender.
 from __future__ import annotations
 
 import gzip
+import sys
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +46,13 @@ class Seen:
     service: str
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a sender that has not waited for the answer."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Collector:
     """`status` is what it answers with; with `hangs` it answers nothing until the block ends."""
 
@@ -54,7 +62,7 @@ class Collector:
         self.ended = threading.Event()
         if not hangs:
             self.ended.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
