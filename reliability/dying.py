@@ -60,6 +60,11 @@ class Saving(sqlite3.Connection):
             task = "a call" if "~__pregel_push" in statement[:2000] else "the step"
             self._what = "checkpoint" if found[1] == "checkpoints" else task
 
+    def __exit__(self, *error: Any) -> Any:
+        if error[0] is None:
+            self.commit()
+        return super().__exit__(*error)
+
     def commit(self) -> None:
         """Commit; if it is the one to die at, before or after."""
         what, self._what = self._what, ""

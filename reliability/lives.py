@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from tests.support.terminal import COMMAND, Terminal
+from tests.support.wire import fingerprint
 
 from reliability.dying import SAVES
 from virtual_agora.execution.standing import next_step
@@ -61,11 +62,14 @@ class Life:
 
 @dataclass
 class Found:
-    """What a kill left in the database: the step that runs next and the answers that are saved, by their texts."""
+    """What is in the database: the step that runs next, and the answers that are saved.
+
+    `answers` has their fingerprints, each with the number of the superstep that it was given in.
+    """
 
     begun: bool = False
     step: str = "start-up"
-    answers: list[str] = field(default_factory=list)
+    answers: dict[str, int] = field(default_factory=dict)
     sound: bool = True
 
 
@@ -163,12 +167,12 @@ def look(folder: Path, address: str | None) -> Found:
         if latest is None:
             return Found()
         step = next_step(0, latest)
-        answers = [
-            str(outcome["result"]["text"])
+        answers = {
+            fingerprint(outcome["result"]["text"]): int(checkpoint.metadata["step"])
             for checkpoint in saver.list(thread(SESSION))
             for _, channel, outcome in checkpoint.pending_writes or ()
             if channel == "__return__" and isinstance(outcome, dict) and outcome.get("result")
-        ]
+        }
         return Found(True, step.node if step else "the end", answers, _is_sound(saver))
     return Found()
 
@@ -178,7 +182,11 @@ def _saver(folder: Path, address: str | None) -> Iterator[BaseCheckpointSaver[An
     if address is not None:
         from langgraph.checkpoint.postgres import PostgresSaver
 
-        with PostgresSaver.from_conn_string(address) as saver:
+        with PostgresSaver.from_conn_string(address) as saver, saver._cursor() as cursor:
+            if cursor.execute("SELECT to_regclass('checkpoints')").fetchone() == {
+                "to_regclass": None
+            }:
+                raise FileNotFoundError
             yield saver
         return
     copy = folder / "copy"
@@ -200,6 +208,8 @@ def _is_sound(saver: Any) -> bool:
 
 
 def steps_saved(folder: Path) -> list[str]:
-    """The steps that the saves of the latest forked life belong to, in order."""
+    """The steps that the saves of the forked lives belong to, in order; none where SQLite is not what saves."""
+    if not (folder / SAVES).exists():
+        return []
     lines = (folder / SAVES).read_text(encoding="utf-8").splitlines()
     return [line.partition(":")[0] or "start-up" for line in lines]

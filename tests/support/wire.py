@@ -213,7 +213,11 @@ class Handler(BaseHTTPRequestHandler):
     entry: dict[str, Any]
 
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        raw = self.rfile.read(length)
+        if len(raw) < length:  # the client died while it asked, so it has asked nothing
+            self.close_connection = True
+            return
         body = json.loads(raw)
         digest = hashlib.sha256(raw).hexdigest()
         task = task_of(body)
