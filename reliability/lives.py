@@ -20,7 +20,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from tests.support.terminal import COMMAND, Terminal
 from tests.support.wire import fingerprint
 
-from reliability.dying import SAVES
+from reliability.dying import PATIENCE, SAVES
 from virtual_agora.execution.standing import next_step
 from virtual_agora.state.sqlite import DATABASE, open_saver
 from virtual_agora.state.stores import thread
@@ -28,8 +28,6 @@ from virtual_agora.state.stores import thread
 ROOT = Path(__file__).parents[1]
 SESSION = "s"
 KEY = "OPENAI_COMPATIBLE_API_KEY"
-PATIENCE = 120.0
-"""Seconds after which a process that has not ended counts as hung."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +93,7 @@ class Lane:
     def live(
         self, folder: Path, argv: Sequence[str], client: str, kill: Kill | None, *, real: bool
     ) -> Life:
-        """Run the command in `folder` until it dies by `kill`, or ends.
-
-        Raises:
-            subprocess.TimeoutExpired: it hangs.
-        """
+        """Run the command in `folder` until it dies by `kill`, or ends. One that hangs ends by SIGABRT."""
         began = time.monotonic()
         if kill and kill.at == "question":
             code = _asked(folder, argv, client, kill)
@@ -136,11 +130,8 @@ def _real(folder: Path, argv: Sequence[str], client: str, kill: Kill | None) -> 
         try:
             return process.wait(kill.seconds if kill else PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
-            if kill is None:
-                raise
-            return code
+            process.send_signal(signal.SIGKILL if kill else signal.SIGABRT)
+            return process.wait()
 
 
 def _asked(folder: Path, argv: Sequence[str], client: str, kill: Kill) -> int:
