@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 SAVES, FILES = "saves.txt", "files.txt"
+PATIENCE = 600.0
+"""Seconds after which a process that has not ended counts as hung."""
 INSERT = re.compile(r"INSERT OR \w+ INTO (checkpoints|writes) ")
 NODE = re.compile(r"~__pregel_pull, (\w+)")
 
@@ -59,6 +61,11 @@ class Saving(sqlite3.Connection):
             Saving.node = node[1] if node else Saving.node
             task = "a call" if "~__pregel_push" in statement[:2000] else "the step"
             self._what = "checkpoint" if found[1] == "checkpoints" else task
+
+    def __exit__(self, *error: Any) -> Any:
+        if error[0] is None:
+            self.commit()
+        return super().__exit__(*error)
 
     def commit(self) -> None:
         """Commit; if it is the one to die at, before or after."""
@@ -138,12 +145,12 @@ def main() -> None:
         if child == 0:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             become(order)
-        kill = order["kill"] or {"at": ""}
-        if (
-            kill["at"] == "moment"
-            and signal.sigtimedwait({signal.SIGCHLD}, kill["seconds"]) is None
-        ):
-            os.kill(child, signal.SIGKILL)
+        kill = order["kill"]
+        limit, end = PATIENCE, signal.SIGABRT  # a hung process is no killed one
+        if kill and kill["at"] == "moment":
+            limit, end = kill["seconds"], signal.SIGKILL
+        if signal.sigtimedwait({signal.SIGCHLD}, limit) is None:
+            os.kill(child, end)
         status = os.waitpid(child, 0)[1]
         signal.sigtimedwait({signal.SIGCHLD}, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

@@ -3,14 +3,15 @@
 Each cell of the grid is a session of its own: real processes that die by SIGKILL, a server in a process of its own that alone counts
 the calls, and in the end the reports. A call counts as in flight from the moment in which its request is received until its answer
 is in the database, which is read after the kill. Calls in flight are asked again, once for every kill that met them; no other is.
+And no more may be in flight than are made at once in one step, and one whose answer is just being saved.
 """
 
 from __future__ import annotations
 
 import random
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from typing import Any, Self
 
 import yaml
 from tests.production.panels import without_times
-from tests.support.wire import Wire, fingerprint
+from tests.support.wire import Wire
 
 from reliability.dying import FILES
 from reliability.lives import SESSION, Found, Kill, Lane, Life, look, steps_saved
@@ -42,6 +43,9 @@ RULES = {
     "participation": "start_of_round",
     "seed": 3,
 }
+UNDISTURBED = "client-undisturbed"
+Line = dict[str, Any]
+
 Address = Callable[[str], str]
 """A PostgreSQL database of its own for a cell of that name."""
 
@@ -124,11 +128,12 @@ class Grid:
     def undisturbed(self) -> None:
         """Hold the session as it is without a kill; everything is compared with it."""
         whole = self._session("undisturbed")
-        life = self._live(whole, "client-undisturbed", None, real=False)
+        life = self._live(whole, UNDISTURBED, None, real=False)
         if life.code:
             raise RuntimeError((whole / "output.txt").read_text())
         self._expected = _reports(whole)
         self.steps = steps_saved(whole)
+        self._step_of = look(whole, self._where(whole)).answers
         self.files = len((whole / FILES).read_text().splitlines())
 
     def measure_spans(self) -> None:
@@ -202,7 +207,7 @@ class Grid:
             "model": "good",
         }
         config = {
-            "agents": [{**agent, "name": "Ada"}, {**agent, "name": "Bruno"}],
+            "agents": [{**agent, "name": name} for name in ("Ada", "Bruno", "Celia")],
             "moderator": agent,
             "summarizer": agent,
             "report_writer": agent,
@@ -230,47 +235,84 @@ class Grid:
 
     def _judge(self, cells: Iterable[Cell]) -> None:
         """Compare what was asked with what may have been, now that the server's log has all of it."""
-        asked: dict[str, list[dict[str, Any]]] = {}
-        says: dict[str, str] = {}
-        for line in self._wire.lines():
-            if line["event"] == "received":
-                asked.setdefault(line["client"], []).append(line)
-            else:
-                says[line["sha256"]] = line["answer"]
-        expected = Counter(line["sha256"] for line in asked["client-undisturbed"])
-        self.calls = expected.total()
+        log = _Log(self._wire.lines(), self._step_of)
+        self.calls = log.expected.total()
         for cell in cells:
-            _judge(cell, expected, asked, says)
+            log.judge(cell)
 
 
-def _judge(
-    cell: Cell,
-    expected: Counter[str],
-    asked: Mapping[str, list[dict[str, Any]]],
-    says: Mapping[str, str],
-) -> None:
-    """Every request may be repeated once for each kill at which its answer was not saved, and must be."""
-    allowed = Counter(expected)
-    for life, found in zip(cell.lives, cell.found, strict=False):
-        saved = {fingerprint(text) for text in found.answers}
-        lost = [
-            line for line in asked.get(life.client, []) if says.get(line["sha256"]) not in saved
-        ]
-        allowed.update(line["sha256"] for line in lost)
-        cell.in_flight += len(lost)
-    made = Counter(line["sha256"] for life in cell.lives for line in asked.get(life.client, []))
-    cell.again = made.total() - expected.total()
-    tasks = {
-        line["sha256"]: line["task"] for life in cell.lives for line in asked.get(life.client, [])
-    }
-    if cell.reached:
-        for digest in sorted(made.keys() | allowed.keys()):
-            if made[digest] != allowed[digest]:
-                what = tasks.get(digest, "a call")
-                cell.wrong.append(f"{what}: asked {made[digest]} times and not {allowed[digest]}")
-    for life in cell.lives[1:]:
-        if first := asked.get(life.client):
-            cell.waits.append(first[0]["at"] - life.began)
+class _Log:
+    """What the server saw: of the undisturbed session, and of each life."""
+
+    def __init__(self, lines: Iterable[Line], step_of: Mapping[str, int]) -> None:
+        self._asked: dict[str, list[Line]] = defaultdict(list)
+        self._step: dict[str, int] = {}
+        """The superstep that a request belongs to; answers depend on their requests alone."""
+        whole = []
+        for line in lines:
+            if line["event"] == "received":
+                self._asked[line["client"]].append(line)
+            elif line["answer"] in step_of:
+                self._step[line["sha256"]] = step_of[line["answer"]]
+            if line["client"] == UNDISTURBED:
+                whole.append(line)
+        self._saved_as = {answer: digest for digest, answer in _answers(whole).items()}
+        self.expected = Counter(line["sha256"] for line in self._asked[UNDISTURBED])
+        if unsaved := self.expected.keys() - self._step.keys():
+            raise RuntimeError(
+                f"of {len(unsaved)} calls no answer was saved as the outcome of a task"
+            )
+        self._width = self._most_at_once(whole)
+
+    def judge(self, cell: Cell) -> None:
+        """Every request may be repeated once for each kill at which its answer was not saved, and must be."""
+        allowed = Counter(self.expected)
+        for life, found in zip(cell.lives, cell.found, strict=False):
+            saved = {self._saved_as.get(answer, "") for answer in found.answers}
+            asked = self._asked[life.client]
+            lost = [line for line in asked if line["sha256"] not in saved]
+            allowed.update(line["sha256"] for line in lost)
+            cell.in_flight += len(lost)
+            cell.wrong += self._too_late(asked, lost)
+        lives = [line for life in cell.lives for line in self._asked[life.client]]
+        made = Counter(line["sha256"] for line in lives)
+        cell.again = made.total() - self.expected.total()
+        tasks = {line["sha256"]: line["task"] for line in lives}
+        if cell.reached:
+            cell.wrong += [
+                f"{tasks.get(digest, 'a call')}: asked {made[digest]} times and not {allowed[digest]}"
+                for digest in sorted(made.keys() | allowed.keys())
+                if made[digest] != allowed[digest]
+            ]
+        for life in cell.lives[1:]:
+            if first := self._asked[life.client]:
+                cell.waits.append(first[0]["at"] - life.began)
+
+    def _too_late(self, asked: list[Line], lost: list[Line]) -> Iterator[str]:
+        """Answers that should have been saved before the kill: of an earlier superstep, or too many of the current one."""
+        if not lost:
+            return
+        now = max(self._step.get(line["sha256"], -1) for line in asked)
+        if early := [line["task"] for line in lost if self._step.get(line["sha256"], now) < now]:
+            yield f"not saved when the next step had begun: {', '.join(early)}"
+        # An answer is saved while the next call of its step is made already.
+        if len(lost) > self._width[now] + 1:
+            yield f"{len(lost)} calls of one step were not saved, which makes {self._width[now]} at once"
+
+    def _most_at_once(self, lines: Iterable[Line]) -> Counter[int]:
+        """How many calls of each superstep are under way at the same time, at most."""
+        width: Counter[int] = Counter()
+        now: Counter[int] = Counter()
+        for line in lines:
+            step = self._step[line["sha256"]]
+            now[step] += 1 if line["event"] == "received" else -1
+            width[step] = max(width[step], now[step])
+        return width
+
+
+def _answers(lines: Iterable[Line]) -> dict[str, str]:
+    """The fingerprint of the answer to each request."""
+    return {line["sha256"]: line["answer"] for line in lines if line["event"] == "answered"}
 
 
 def _reports(folder: Path) -> dict[str, str]:

@@ -9,14 +9,20 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from reliability.killing import LANES, SEED, Cell, Grid, Plan
+import psycopg
+from langgraph_parity import postgres
+
+from reliability.killing import LANES, SEED, Address, Cell, Grid, Plan
 from reliability.lives import Kill
 from virtual_agora.flow.graph_v13 import NODES
 
+DATABASES = ("sqlite",)
+"""Where the sessions are kept. With `postgres` too, the part of the grid that knows nothing of the database is held there as well."""
 MOMENTS = 100
 TWICE = 24
 """Sessions that are killed twice in a row, for each of the two ways to choose when."""
@@ -67,18 +73,34 @@ def moments() -> Iterator[Plan]:
 
 
 def measure() -> dict[str, Any]:
-    """Kill and resume the session as often as the whole grid asks for; a character is printed for every cell."""
-    with (
-        tempfile.TemporaryDirectory(prefix="kills-", ignore_cleanup_errors=True) as name,
-        Grid(Path(name)) as grid,
-    ):
-        grid.undisturbed()
-        grid.measure_spans()
-        grid.hold(plans(len(grid.steps), grid.files), lambda _: print(".", end="", flush=True))
-        found = summary(grid)
-    print()
-    print(picture(found))
+    """Kill and resume sessions on every database, as often as the grid asks for; a dot is printed for every cell."""
+    found = {}
+    for name in DATABASES:
+        with ExitStack() as opened:
+            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kills-")))
+            address = opened.enter_context(databases()) if name == "postgres" else None
+            grid = opened.enter_context(Grid(folder, address=address))
+            grid.undisturbed()
+            grid.measure_spans()
+            cells = moments() if address else plans(len(grid.steps), grid.files)
+            grid.hold(cells, lambda _: print(".", end="", flush=True))
+            found[name] = summary(grid)
+        print(f"\n{name}\n{picture(found[name])}")
     return found
+
+
+@contextmanager
+def databases() -> Iterator[Address]:
+    """A PostgreSQL server of our own, with a new database for everyone who asks for one."""
+    with postgres.server() as settings:
+        folder = dict(word.split("=") for word in settings.split())["host"]
+
+        def new(name: str) -> str:
+            with psycopg.connect(settings, autocommit=True) as connection:
+                connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            return f"postgresql://parity@/{name}?host={folder}"
+
+        yield new
 
 
 def summary(grid: Grid) -> dict[str, Any]:
@@ -93,6 +115,7 @@ def summary(grid: Grid) -> dict[str, Any]:
         "cells": dict(Counter(cell.plan.column for cell in cells)),
         "kills": sum(len(cell.found) for cell in cells),
         "never_reached": sum(not cell.reached for cell in cells),
+        "deviant": sum(bool(cell.wrong) for cell in cells),
         "deviations": [f"{_named(cell)}: {wrong}" for cell in cells for wrong in cell.wrong],
         "calls": grid.calls,
         "saves": len(grid.steps),
@@ -141,7 +164,11 @@ HOW = {
 
 
 def section(found: dict[str, Any]) -> str:
-    """The grid with its figures, as Markdown."""
+    """The grids with their figures, as Markdown."""
+    return _whole(found["sqlite"]) + (_moments(found["postgres"]) if "postgres" in found else "")
+
+
+def _whole(found: dict[str, Any]) -> str:
     cells = found["cells"]
     numbers = {"saves": found["saves"], "files": found["files"], "exact": TWICE, "drawn": TWICE}
     rows = [
@@ -149,32 +176,20 @@ def section(found: dict[str, Any]) -> str:
         for column, title in COLUMNS.items()
         if column in cells
     ]
-    wrong = "\n".join(f"- {line}" for line in found["deviations"])
-    waits = found["first_call"]
     return f"""## The kill grid
 
-A small session that takes every step but two: two participants vote on an agenda and speak for a round, the human is asked {QUESTIONS} times, reports
+A small session that takes every step but two: three participants vote on an agenda and speak for a round, the human is asked {QUESTIONS} times, reports
 are written. Undisturbed it makes {found["calls"]} calls of {found["latency"] * 1000:.0f} ms. Each of {sum(cells.values())} sessions like it was killed with SIGKILL and gone on with:
 
 | when | sessions | how |
 |---|---|---|
 {chr(10).join(rows)}
 
-In each, every call must have been made once, and once more for each kill that found it in flight; every file among the reports must be that of the
+In each, every call must have been made once, and once more for each kill that found it in flight, which is: received by the server, and its answer not
+in the database that the kill left. Those must be calls of one step, no more than it makes at once and one whose answer is just being saved. Every file among the reports must be that of the
 undisturbed session but for the times, and no other may be there; SQLite's `integrity_check` must find nothing after the kill and in the end.
 
-| | |
-|---|---|
-| kills | {found["kills"]} |
-| sessions in which anything was otherwise | **{len(found["deviations"])}** |
-| calls in flight at the kills | {found["in_flight"]} |
-| calls made again | {found["again"]} |
-| most calls made again after one kill | {found["most_again"]} |
-| most calls made again after two kills | {found["most_again_twice"]} |
-| sessions in which no call was made again | {found["none_again"]} |
-| from `resume` to the first new call, real command | {waits["median"]} s in the middle, {waits["most"]} s at most; the whole undisturbed command took {found["spans"][1]} s |
-
-{wrong}
+{_figures(found)}
 
 A character for each session, in the step in which it was killed: `.` no call was made again; a digit, so many were, all of them in flight;
 `x` something was otherwise; `-` it ended before the kill came.
@@ -187,3 +202,35 @@ What dies is a process, not a disk or a machine. At writes and at half of the ra
 the start; there `sqlite3.connect`, `os.fsync` and `os.replace` look at what is written and send the signal, and everything above them is what runs in
 production. At the other moments it is the command as it is installed, killed from outside. The moments are drawn with seed {found["seed"]}.
 """
+
+
+def _moments(found: dict[str, Any]) -> str:
+    return f"""
+### On PostgreSQL
+
+The random moments, the questions and the kills twice in a row, with the sessions in PostgreSQL. Only the command is killed; the server lives.
+
+{_figures(found)}
+
+```text
+{picture(found)}
+```
+"""
+
+
+def _figures(found: dict[str, Any]) -> str:
+    waits = found["first_call"]
+    wrong = "\n".join(f"- {line}" for line in found["deviations"])
+    return f"""| | |
+|---|---|
+| kills | {found["kills"]} |
+| sessions in which anything was otherwise | **{found["deviant"]}** |
+| calls in flight at the kills | {found["in_flight"]} |
+| calls made again | {found["again"]} |
+| most calls made again after one kill | {found["most_again"]} |
+| most calls made again after two kills | {found["most_again_twice"]} |
+| sessions in which no call was made again | {found["none_again"]} |
+| from `resume` to the first new call, real command | {waits["median"]} s in the middle, {waits["most"]} s at most |
+| the whole undisturbed command, as many at a time | {found["spans"][1]} s |
+
+{wrong}""".rstrip()

@@ -18,8 +18,9 @@ from typing import Any, Literal, Self
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from tests.support.terminal import COMMAND, Terminal
+from tests.support.wire import fingerprint
 
-from reliability.dying import SAVES
+from reliability.dying import PATIENCE, SAVES
 from virtual_agora.execution.standing import next_step
 from virtual_agora.state.sqlite import DATABASE, open_saver
 from virtual_agora.state.stores import thread
@@ -27,8 +28,6 @@ from virtual_agora.state.stores import thread
 ROOT = Path(__file__).parents[1]
 SESSION = "s"
 KEY = "OPENAI_COMPATIBLE_API_KEY"
-PATIENCE = 120.0
-"""Seconds after which a process that has not ended counts as hung."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,14 @@ class Life:
 
 @dataclass
 class Found:
-    """What a kill left in the database: the step that runs next and the answers that are saved, by their texts."""
+    """What is in the database: the step that runs next, and the answers that are saved.
+
+    `answers` has their fingerprints, each with the number of the superstep that it was given in.
+    """
 
     begun: bool = False
     step: str = "start-up"
-    answers: list[str] = field(default_factory=list)
+    answers: dict[str, int] = field(default_factory=dict)
     sound: bool = True
 
 
@@ -91,11 +93,7 @@ class Lane:
     def live(
         self, folder: Path, argv: Sequence[str], client: str, kill: Kill | None, *, real: bool
     ) -> Life:
-        """Run the command in `folder` until it dies by `kill`, or ends.
-
-        Raises:
-            subprocess.TimeoutExpired: it hangs.
-        """
+        """Run the command in `folder` until it dies by `kill`, or ends. One that hangs ends by SIGABRT."""
         began = time.monotonic()
         if kill and kill.at == "question":
             code = _asked(folder, argv, client, kill)
@@ -132,11 +130,8 @@ def _real(folder: Path, argv: Sequence[str], client: str, kill: Kill | None) -> 
         try:
             return process.wait(kill.seconds if kill else PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
-            if kill is None:
-                raise
-            return code
+            process.send_signal(signal.SIGKILL if kill else signal.SIGABRT)
+            return process.wait()
 
 
 def _asked(folder: Path, argv: Sequence[str], client: str, kill: Kill) -> int:
@@ -163,12 +158,12 @@ def look(folder: Path, address: str | None) -> Found:
         if latest is None:
             return Found()
         step = next_step(0, latest)
-        answers = [
-            str(outcome["result"]["text"])
+        answers = {
+            fingerprint(outcome["result"]["text"]): int(checkpoint.metadata["step"])
             for checkpoint in saver.list(thread(SESSION))
             for _, channel, outcome in checkpoint.pending_writes or ()
             if channel == "__return__" and isinstance(outcome, dict) and outcome.get("result")
-        ]
+        }
         return Found(True, step.node if step else "the end", answers, _is_sound(saver))
     return Found()
 
@@ -178,7 +173,11 @@ def _saver(folder: Path, address: str | None) -> Iterator[BaseCheckpointSaver[An
     if address is not None:
         from langgraph.checkpoint.postgres import PostgresSaver
 
-        with PostgresSaver.from_conn_string(address) as saver:
+        with PostgresSaver.from_conn_string(address) as saver, saver._cursor() as cursor:
+            if cursor.execute("SELECT to_regclass('checkpoints')").fetchone() == {
+                "to_regclass": None
+            }:
+                raise FileNotFoundError
             yield saver
         return
     copy = folder / "copy"
@@ -200,6 +199,8 @@ def _is_sound(saver: Any) -> bool:
 
 
 def steps_saved(folder: Path) -> list[str]:
-    """The steps that the saves of the latest forked life belong to, in order."""
+    """The steps that the saves of the forked lives belong to, in order; none where SQLite is not what saves."""
+    if not (folder / SAVES).exists():
+        return []
     lines = (folder / SAVES).read_text(encoding="utf-8").splitlines()
     return [line.partition(":")[0] or "start-up" for line in lines]

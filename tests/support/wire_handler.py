@@ -41,7 +41,11 @@ class Handler(BaseHTTPRequestHandler):
     entry: dict[str, Any]
 
     def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        raw = self.rfile.read(length)
+        if len(raw) < length:  # the client died while it asked, so it has asked nothing
+            self.close_connection = True
+            return
         ask = ask_of(self.path.partition("?")[0], raw)
         task = ask.named("task")
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
