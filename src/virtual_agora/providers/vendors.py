@@ -114,8 +114,8 @@ class Vendor:
     """One vendor: `keys` are its key's variables, the first one the proper name; `extra` is what to install.
 
     `pricing` is the vendor's name in genai-prices, `""` where calls cost nothing, None where prices are
-    unknown. `default_model` is empty where only the user can know one. `client` says where the integration keeps
-    its HTTP client; it is empty where nothing goes over the wire.
+    unknown. `default_model` is empty where only the user can know one. `clients` says where the integration keeps
+    its HTTP clients; it is empty where nothing goes over the wire.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Vendor:
     factory: str
     default_model: str
     pricing: str | None
-    client: str
+    clients: tuple[str, ...]
     arguments: Callable[[Settings], dict[str, Any]] = _common
 
 
@@ -142,7 +142,7 @@ _VENDORS = (
         factory="ChatOpenAI",
         default_model="gpt-6-luna",
         pricing="openai",
-        client="root_client._client",
+        clients=("root_client._client",),
     ),
     Vendor(
         name="anthropic",
@@ -154,7 +154,7 @@ _VENDORS = (
         factory="ChatAnthropic",
         default_model="claude-sonnet-5-5",
         pricing="anthropic",
-        client="_client._client",
+        clients=("_client._client",),
     ),
     Vendor(
         name="google",
@@ -166,7 +166,7 @@ _VENDORS = (
         factory="ChatGoogleGenerativeAI",
         default_model="gemini-3.8-flash",
         pricing="google",
-        client="client._api_client._httpx_client",
+        clients=("client._api_client._httpx_client",),
         arguments=_google,
     ),
     Vendor(
@@ -179,7 +179,7 @@ _VENDORS = (
         factory="ChatXAI",
         default_model="grok-4.3",
         pricing="x-ai",
-        client="root_client._client",
+        clients=("root_client._client", "client._client._client"),
     ),
     Vendor(
         name="ollama",
@@ -191,7 +191,7 @@ _VENDORS = (
         factory="ChatOllama",
         default_model="llama3.2",
         pricing="",
-        client="_client._client",
+        clients=("_client._client",),
         arguments=_ollama,
     ),
     Vendor(
@@ -204,7 +204,7 @@ _VENDORS = (
         factory="ChatOpenAI",
         default_model="",
         pricing=None,
-        client="root_client._client",
+        clients=("root_client._client",),
         arguments=_compatible,
     ),
     Vendor(
@@ -217,7 +217,7 @@ _VENDORS = (
         factory="OfflineChatModel",
         default_model="scripted",
         pricing="",
-        client="",
+        clients=(),
         arguments=_offline,
     ),
 )
