@@ -23,6 +23,7 @@ from langgraph_parity.declared import shape_of
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from reliability.attacks import ATTACKS, Attack
+from reliability.faults import FAULTS, Cell, expected
 
 from docs.picture import make_picture
 from virtual_agora import errors, hitl
@@ -41,6 +42,9 @@ from virtual_agora.flow.error_recovery import TABLE
 from virtual_agora.flow.graph_v13 import NODES, VirtualAgoraV13Flow
 from virtual_agora.main import parser
 from virtual_agora.prompts import PROMPTS
+from virtual_agora.providers.bounds import ENDURANCE, MAX_BODY
+from virtual_agora.providers.calls import MAX_ANSWER
+from virtual_agora.providers.faults import LONGEST_WAIT
 from virtual_agora.providers.vendors import VENDORS
 from virtual_agora.reports.session_file import session_schema
 from virtual_agora.studies.columns import COLUMNS
@@ -166,9 +170,26 @@ def failures() -> str:
             "| error | attempts in all | then |",
             "|---|---|---|",
             *rows,
+            "\n## Faults of providers\n",
+            f"A wait that a provider asks for is obeyed up to {LONGEST_WAIT:.0f} seconds; a longer one is put to the user at once. The body of "
+            f"an answer may take {ENDURANCE} times the agent's `timeout` and {MAX_BODY // 1_000_000} MB, and its text {MAX_ANSWER:,} characters; then "
+            "the connection is closed. Redirects are not followed, since the key would go along. Other roles than participants are never "
+            "skipped: the user is asked. `python -m reliability faults` tries each fault with every vendor's SDK in every step.\n",
+            "| fault | | error | attempts in all | a participant | another role |",
+            "|---|---|---|---|---|---|",
+            *map(_fault, FAULTS),
             "",
         ]
     )
+
+
+def _fault(name: str) -> str:
+    error = FAULTS[name].error
+    (vote, attempts), (role, _) = (
+        expected(Cell("anthropic", name, step)) for step in ("agenda_voting", "collate_proposals")
+    )
+    amounts_to = f"`{error.__name__}`" if error else "–"
+    return f"| {name} | {FAULTS[name].what} | {amounts_to} | {attempts} | {vote} | {role} |"
 
 
 def prompts() -> str:

@@ -39,7 +39,7 @@ class OverSizeError(Exception):
 
 
 def bound(model: BaseChatModel, client: str, *, timeout: float) -> None:
-    """Bound every response that `model` gets; `client` says where its integration keeps its HTTP client.
+    """Bound every response that comes through a client of `model`; `client` says where its integration keeps it.
 
     `timeout` is its timeout of silence, in seconds. What comes before the body has that timeout alone.
     """

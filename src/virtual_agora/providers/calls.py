@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, TypeVar, cast
 
 import tenacity
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel
@@ -47,6 +48,25 @@ T = TypeVar("T")
 
 MAX_ANSWER = 400_000
 """Characters of an answer, more than any model writes: what is longer has no end."""
+
+
+class _Limit(BaseCallbackHandler):
+    """Ends a structured answer that an integration streams and puts together by itself, once it is too long.
+
+    Putting together takes time that grows with the square of the length.
+    """
+
+    raise_error = True
+
+    def __init__(self, error: ProviderError) -> None:
+        self._error = error
+        self._left = MAX_ANSWER
+
+    def on_llm_new_token(self, token: str | list[str | dict[str, Any]], **_: Any) -> None:
+        """Take in a piece of the answer."""
+        self._left -= len(str(token)) or 1
+        if self._left < 0:
+            raise self._error
 
 
 @dataclass
@@ -186,7 +206,8 @@ class ModelCall:
         """One asking for a structured answer: the reply, the answer if it fits, and why it does not."""
         with self._sending():
             try:
-                raw = bound.invoke(self._conversation)["raw"]
+                limit = _Limit(self._endless())
+                raw = bound.invoke(self._conversation, {"callbacks": [limit]})["raw"]
             except Exception as error:
                 raw = cut_off(error)
                 if raw is None:

@@ -56,8 +56,8 @@ def create_provider(
         seed=seed,
     )
     made: BaseChatModel = _integration(vendor)(**vendor.arguments(settings))
-    if vendor.client:
-        bound(made, vendor.client, timeout=settings.timeout)
+    for client in vendor.clients:
+        bound(made, client, timeout=settings.timeout)
     if temperature is not None and (made.profile or {}).get("temperature") is False:
         raise ConfigurationError(
             f"{vendor.label} lets no one set the temperature of {model}.",

@@ -135,7 +135,7 @@ def _endless(error: Exception, who: str) -> tuple[str, str] | None:
     for cause in _chain(error):
         if isinstance(cause, OverTimeError):
             return (
-                f"{who} did not come to the end of its answer within {cause.seconds:.0f} seconds.",
+                f"{who} did not come to the end of its answer within {cause.seconds:g} seconds.",
                 "Raise this agent's `timeout` if its answers take that long.",
             )
         if isinstance(cause, OverSizeError):

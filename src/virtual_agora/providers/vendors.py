@@ -115,8 +115,8 @@ class Vendor:
     """One vendor: `keys` are its key's variables, the first one the proper name; `extra` is what to install.
 
     `pricing` is the vendor's name in genai-prices, `""` where calls cost nothing, None where prices are
-    unknown. `default_model` is empty where only the user can know one. `client` says where the integration keeps
-    its HTTP client; it is empty where nothing goes over the wire.
+    unknown. `default_model` is empty where only the user can know one. `clients` says where the integration keeps
+    its HTTP clients; it is empty where nothing goes over the wire.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Vendor:
     factory: str
     default_model: str
     pricing: str | None
-    client: str
+    clients: tuple[str, ...]
     arguments: Callable[[Settings], dict[str, Any]] = _common
 
 
@@ -143,7 +143,7 @@ _VENDORS = (
         factory="ChatOpenAI",
         default_model="gpt-6-luna",
         pricing="openai",
-        client="root_client._client",
+        clients=("root_client._client",),
     ),
     Vendor(
         name="anthropic",
@@ -155,7 +155,7 @@ _VENDORS = (
         factory="ChatAnthropic",
         default_model="claude-sonnet-5-5",
         pricing="anthropic",
-        client="_client._client",
+        clients=("_client._client",),
     ),
     Vendor(
         name="google",
@@ -167,7 +167,7 @@ _VENDORS = (
         factory="ChatGoogleGenerativeAI",
         default_model="gemini-3.8-flash",
         pricing="google",
-        client="client._api_client._httpx_client",
+        clients=("client._api_client._httpx_client",),
         arguments=_google,
     ),
     Vendor(
@@ -180,7 +180,7 @@ _VENDORS = (
         factory="ChatXAI",
         default_model="grok-4.3",
         pricing="x-ai",
-        client="root_client._client",
+        clients=("root_client._client", "client._client._client"),
     ),
     Vendor(
         name="ollama",
@@ -192,7 +192,7 @@ _VENDORS = (
         factory="ChatOllama",
         default_model="llama3.2",
         pricing="",
-        client="_client._client",
+        clients=("_client._client",),
         arguments=_ollama,
     ),
     Vendor(
@@ -205,7 +205,7 @@ _VENDORS = (
         factory="ChatOpenAI",
         default_model="",
         pricing=None,
-        client="root_client._client",
+        clients=("root_client._client",),
         arguments=_compatible,
     ),
     Vendor(
@@ -218,7 +218,7 @@ _VENDORS = (
         factory="OfflineChatModel",
         default_model="scripted",
         pricing="",
-        client="",
+        clients=(),
         arguments=_offline,
     ),
 )

@@ -1,0 +1,48 @@
+"""The grid of provider faults in short: every fault once, and so every vendor and every step. `make reliability` has all of it."""
+
+import pytest
+from reliability.fault_session import STEPS, VENDOR_PATHS
+from reliability.faults import FAULTS, KEY, Cell, cells, chosen, expected, section, tried
+from tests.production.test_faults import ASKING
+
+from virtual_agora.providers.vendors import VENDORS
+
+
+def test_what_was_chosen_has_every_fault_vendor_and_step():
+    some = chosen()
+    assert {cell.fault for cell in some} == set(FAULTS)
+    assert {cell.vendor for cell in some} == set(VENDOR_PATHS) == set(VENDORS) - {"offline"}
+    assert {cell.step for cell in some} == set(STEPS) == {*ASKING, "synthesize_agenda"}
+
+
+def test_every_fault_ends_as_the_table_of_errors_says(monkeypatch):
+    for vendor in VENDORS.values():
+        for name in vendor.keys[:1]:
+            monkeypatch.setenv(name, KEY)
+    wrong = {cell: found.wrong for cell, found in tried(chosen()) if found.wrong}
+    assert wrong == {}
+
+
+def test_what_is_expected_follows_from_the_table():
+    assert expected(Cell("openai", "always 500", "discussion_round")) == ("skipped", 3)
+    assert expected(Cell("openai", "always 500", "round_summarization")) == ("asked", 3)
+    assert expected(Cell("google", "key refused", "agent_poll")) == ("asked", 1)
+    assert expected(Cell("ollama", "off form", "agenda_voting")) == ("abstained", 3)
+    assert expected(Cell("ollama", "off form", "discussion_round")) == ("answered", 1)
+    assert expected(Cell("ollama", "refusal", "agenda_voting")) == ("abstained", 3)
+    assert expected(Cell("openai", "refusal", "final_considerations")) == ("answered", 1)
+    assert expected(Cell("anthropic", "refusal", "final_considerations")) == ("skipped", 1)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_the_grid_shows_what_should_not_be(bad):
+    came = {f: {s: {} for s in STEPS} for f in FAULTS}
+    for cell in cells():
+        came[cell.fault][cell.step][cell.vendor] = "{} {}".format(*expected(cell))
+    wrong = {"grok, empty, agent_poll": ["invalid at the end: no agents"]} if bad else {}
+    found = {"cells": len(cells()), "requests": 9, "came": came, "wrong": wrong}
+    text = section(found)
+    assert f"**{len(cells()) - bad:,} of {len(cells()):,} came" in text
+    assert ("✗" in text.partition("What became")[2].partition("\n\n")[2]) is bad
+    assert ("grok, empty, agent_poll: invalid at the end" in text) is bad
+    assert text.count("| 15 / 16 |") == bad

@@ -1,0 +1,97 @@
+"""No answer takes longer, or grows larger, than there is patience and room for; and no key is sent where one is led to."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import BaseModel
+from reliability.fault_session import VENDOR_PATHS
+
+from tests.providers.conftest import KEY, SERVED, Bench
+from tests.providers.test_answers import Proposals
+from tests.support.wire_server import Server
+from virtual_agora.errors import PermanentProviderError
+from virtual_agora.providers.bounds import ENDURANCE, bound
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("wire")
+    server = Server(0, folder / "log.jsonl", 0.0)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(params=SERVED)
+def spoken_to(
+    request: pytest.FixtureRequest, bench_for: Callable[[str], Bench], server: Server
+) -> Bench:
+    """Every vendor's integration, with the double for whole sessions at the far end."""
+    bench = bench_for(request.param)
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    bench.base_url = f"{address}/{VENDOR_PATHS[request.param]}"
+    return bench
+
+
+def fails(bench: Bench, schema: type[BaseModel] | None = Proposals, **options: float) -> str:
+    """What is said of a call that fails for good, at the first attempt."""
+    with pytest.raises(PermanentProviderError) as caught:
+        bench.ask(schema, **options)
+    assert bench.retries() == []
+    assert KEY not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_server_that_dribbles_is_left_after_a_multiple_of_the_timeout(
+    spoken_to: Bench, server: Server
+) -> None:
+    server.show("dribble", "", {""})
+    # That of Grok has one client for forms and one for free text.
+    for schema in (Proposals, None) if spoken_to.provider == "grok" else (Proposals,):
+        began = time.monotonic()
+        said = fails(spoken_to, schema, timeout=0.2)
+        assert time.monotonic() - began >= 0.2 * ENDURANCE
+        assert "to the end of its answer within 1.2 seconds. Raise this agent's `timeout`" in said
+
+
+def test_a_form_without_an_end_is_left_too(spoken_to: Bench, server: Server) -> None:
+    server.show("endless", "", {""})
+    for schema in (None, Proposals):
+        assert re.search("did not come to (an|the) end", fails(spoken_to, schema))
+
+
+def test_a_form_that_is_longer_than_any_model_writes_is_not_kept(
+    spoken_to: Bench, server: Server
+) -> None:
+    server.show("5 MB", "", {""})
+    assert "did not come to an end within 400,000 characters" in fails(spoken_to)
+
+
+def test_no_key_is_sent_where_a_redirect_leads(spoken_to: Bench, server: Server) -> None:
+    server.show("redirect", "", {""})
+    before = server.log.read_text().count('"received"')
+    for schema in (None, Proposals):
+        said = fails(spoken_to, schema)
+        assert "is not at this address: it redirects" in said
+        assert "base_url" in said
+    assert server.log.read_text().count('"received"') == before + 2
+
+
+def test_models_that_share_a_client_bound_it_once_and_leave_its_other_hooks() -> None:
+    class Model:
+        client = httpx.Client(event_hooks={"response": [print]})
+
+    for timeout in (1.0, 2.0):
+        bound(Model(), "client", timeout=timeout)  # type: ignore[arg-type]
+    other, ours = Model.client.event_hooks["response"]
+    assert other is print
+    assert ours.seconds == 2 * ENDURANCE
+    Model.client.close()
