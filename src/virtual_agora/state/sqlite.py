@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import DeltaChannelHistory
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 
@@ -18,12 +20,32 @@ __all__ = ["DATABASE", "SqliteStore", "open_saver"]
 DATABASE = "sessions.sqlite3"
 BUSY_SECONDS = 30.0
 
+STATEMENTS = 16
+"""Statements kept compiled: all that come again. Each reading of a session is another one, and large."""
+
 
 class SqliteStore(SessionSaver, SqliteSaver):
     """LangGraph's checkpointer for SQLite, with what sessions need beyond it."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         super().__init__(path, connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """What was added to growing fields. Of a very long session it is read in parts.
+
+        LangGraph names every checkpoint once for each field in one statement, and SQLite counts what a statement names.
+        """
+        try:
+            return super().get_delta_channel_history(config=config, channels=channels)
+        except sqlite3.OperationalError as error:
+            if "too many SQL variables" not in str(error) or len(channels) == 1:
+                raise
+        half = len(channels) // 2
+        parts = (channels[:half], channels[half:])
+        read = [self.get_delta_channel_history(config=config, channels=part) for part in parts]
+        return {**read[0], **read[1]}
 
     def session_ids(self) -> list[str]:
         """Every session in the database, the latest written first."""
@@ -79,7 +101,9 @@ def open_saver(data_dir: Path) -> Iterator[SqliteStore]:
     path = data_dir / DATABASE
     with storage_errors(path):
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS)
+        connection = sqlite3.connect(
+            path, check_same_thread=False, timeout=BUSY_SECONDS, cached_statements=STATEMENTS
+        )
     try:
         with storage_errors(path):
             path.chmod(0o600)
