@@ -24,6 +24,7 @@ from typing import Any
 
 import psycopg
 from langgraph_parity.postgres import server
+from psycopg.conninfo import conninfo_to_dict
 
 from virtual_agora.config.defaults import offline_panel
 from virtual_agora.config.models import Config
@@ -169,7 +170,9 @@ def _memory() -> int:
 
 def measure() -> dict[str, Any]:
     """Hold the session in a process of its own, for each of the databases."""
-    with server() as url:
+    with server() as address:
+        said = conninfo_to_dict(address)
+        url = f"postgresql://{said['user']}@/{said['dbname']}?host={said['host']}"
         return {"SQLite": _held(), "PostgreSQL": _held(url)}
 
 
@@ -217,7 +220,8 @@ def _table(name: str, rows: Sequence[Row]) -> str:
         early, late = (average(values[first - 1 : last]) for first, last in (EARLY, LATE))
         ratio = late / early
         missed = " **missed**" if round(ratio, 2) > BOUND else ""
-        slope = 100 * linear_regression(range(len(values[EARLY[0] :])), values[EARLY[0] :]).slope
+        tens = _tens(values[EARLY[0] - 1 :])
+        slope = 10 * linear_regression(range(len(tens)), tens).slope
         lines.append(
             f"| {what} | {early:.1f} | {late:.1f} | {ratio:.2f}{missed} | {slope / early:+.1%} | {_drawn(values)} |"
         )
@@ -226,8 +230,12 @@ def _table(name: str, rows: Sequence[Row]) -> str:
 
 def _drawn(values: Sequence[float]) -> str:
     """The medians of ten rounds each as bars, the highest of which is the greatest."""
-    tens = [median(values[at : at + 10]) for at in range(0, len(values), 10)]
+    tens = _tens(values)
     return "".join("▁▂▃▄▅▆▇█"[round(7 * ten / max(tens))] for ten in tens)
+
+
+def _tens(values: Sequence[float]) -> list[float]:
+    return [median(values[at : at + 10]) for at in range(0, len(values), 10)]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections import Counter
 from itertools import pairwise
 
 import pytest
 from reliability.rounds import TOPIC, hold
-from tests.conftest import THEME, checked_updates
+from tests.conftest import THEME, checked_updates, where
 from tests.production.panels import wire_config
 from tests.support.wire import Wire
 
 from virtual_agora.agents.earlier import LONGEST, SUMMARIES, due
+from virtual_agora.execution.stream_coordinator import StreamCoordinator
+from virtual_agora.hitl import default_answer
 from virtual_agora.reports import final_report
 from virtual_agora.state.sqlite import DATABASE, SqliteStore, open_saver
 
@@ -164,3 +167,55 @@ def test_a_digest_that_was_paid_for_is_not_asked_for_again(make_flow, wire, tmp_
     assert len(condensed_after(state)) == 1
     asked = Counter(line["sha256"] for line in wire.received())
     assert set(asked.values()) == {1}
+
+
+class Counting(SqliteStore):
+    """Counts how often a whole session is read."""
+
+    readings = 0
+
+    def get_delta_channel_history(self, **asked):
+        self.readings += 1
+        return super().get_delta_channel_history(**asked)
+
+
+def test_an_answer_has_the_session_read_but_once(make_flow, tmp_path):
+    """By LangGraph, when it goes on; the flow still knows what it had before it asked."""
+    seen = []
+    with open_saver(tmp_path) as saver:
+        store = Counting(tmp_path / DATABASE, saver.conn)
+        flow = make_flow(
+            checkpointer=store, participation="end_of_round", min_rounds=4, max_rounds=4
+        )
+        session = flow.create_session(THEME, topics=(TOPIC,))
+
+        def answer(question):
+            seen.append(store.readings)
+            return default_answer(question)
+
+        for _ in StreamCoordinator(flow, answer).coordinate_stream_execution(where(session)):
+            pass
+        assert flow.state_manager.get_snapshot() == flow.graph.get_state(where(session)).values
+    assert [later - earlier for earlier, later in pairwise(seen)] == [1] * (len(seen) - 1)
+    assert len(seen) >= 4
+
+
+def test_a_session_of_more_steps_than_sqlite_can_name_is_read_in_parts(make_flow, tmp_path):
+    with open_saver(tmp_path) as saver:
+        flow = make_flow(checkpointer=saver, min_rounds=4, max_rounds=4)
+        session = flow.create_session(THEME, topics=(TOPIC,))
+        for _ in StreamCoordinator(flow, default_answer).coordinate_stream_execution(
+            where(session)
+        ):
+            pass
+        steps = len(list(saver.list(where(session))))
+        state = flow.state_manager.get_snapshot()
+
+    def read(limit):
+        with open_saver(tmp_path) as saver:
+            saver.conn.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, limit)
+            return make_flow(checkpointer=saver).graph.get_state(where(session)).values
+
+    assert read(2 * steps) == state
+    with pytest.raises(sqlite3.OperationalError, match="too many SQL variables"):
+        read(steps // 2)

@@ -171,6 +171,7 @@ class VirtualAgoraV13Flow:
         self.checkpointer = checkpointer or InMemorySaver()
         self.control = control or RunControl()
         self.compiled_graph: CompiledStateGraph[Any, Any, Any, Any] | None = None
+        self._paused_at = ("", "")
         self.state_manager = StateManager(lambda where: self.graph.get_state(where).values)
         self.error_recovery_manager = ErrorRecoveryManager(lambda: self.graph, self.state_manager)
         self.nodes = V13Nodes(
@@ -261,21 +262,25 @@ class VirtualAgoraV13Flow:
         """
         session_id = config["configurable"]["thread_id"]
         config = self._where(session_id, config)
-        snapshot = self.graph.get_state(config)
-        if not snapshot.values and resume is None:
-            self.create_session(session_id=session_id)
-            snapshot = self.graph.get_state(config)
-        check_version(session_id, snapshot.values)
-        self.state_manager.restore(snapshot.values)
+        # Where this flow itself paused the projection is what is saved, and need not be read again as a whole.
+        paused = resume is not None and self._standing(config) == self._paused_at
+        snapshot = None if paused else self.graph.get_state(config)
+        if snapshot is not None:
+            if not snapshot.values and resume is None:
+                self.create_session(session_id=session_id)
+                snapshot = self.graph.get_state(config)
+            check_version(session_id, snapshot.values)
+            self.state_manager.restore(snapshot.values)
         # Validated, a configuration of an earlier release has the defaults of keys that it did not know.
-        saved = snapshot.values.get("config")
+        values = self.state_manager.state
+        saved = values.get("config")
         if saved is not None and Config.model_validate(saved) != self.config:
             raise UsageError(
                 f"Session “{session_id}” was begun with another configuration.",
                 hint="Make the flow with the configuration that is in the session's state.",
             )
         # Killed before its last checkpoint, a session has its last step still to be committed.
-        done = snapshot.values.get("status") == "complete" and not snapshot.tasks
+        done = snapshot and values.get("status") == "complete" and not snapshot.tasks
         graph_input = _graph_input(self._waiting(snapshot, config), resume)
         if done:
             return
@@ -325,6 +330,7 @@ class VirtualAgoraV13Flow:
         # Beside a step that waits another may have finished: it is saved, and does not run again.
         yield from self._commit(held, config, told=told)
         if waiting:
+            self._paused_at = self._standing(config)
             raise GraphInterrupt(waiting)
 
     def _commit(
@@ -353,12 +359,18 @@ class VirtualAgoraV13Flow:
             )
             yield {step.node: step.update}
 
-    def _waiting(self, snapshot: StateSnapshot, config: RunnableConfig) -> list[Interrupt]:
+    def _standing(self, config: RunnableConfig) -> tuple[str, str]:
+        """The thread's latest checkpoint, and the session that the projection is of."""
+        saved = self.checkpointer.get_tuple(config)
+        session_id = self.state_manager.state.get("session_id", "")
+        return (saved.checkpoint["id"] if saved else "-", session_id)
+
+    def _waiting(self, snapshot: StateSnapshot | None, config: RunnableConfig) -> list[Interrupt]:
         """The questions that wait for an answer."""
         saved = self.checkpointer.get_tuple(config)
         waiting = unanswered(saved) if saved else []
         # A step that this release does not have asks nothing.
-        return [question for question in waiting if question in snapshot.interrupts]
+        return [q for q in waiting if snapshot is None or q in snapshot.interrupts]
 
     def _check_saved(self, session_id: str) -> None:
         """StorageError if something of the session could not be saved."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from filelock import FileLock, Timeout
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import DeltaChannelHistory
 from langgraph.checkpoint.sqlite import SqliteSaver
 from typing_extensions import override
 
@@ -24,6 +26,9 @@ __all__ = ["DATABASE", "SqliteStore", "open_saver"]
 
 DATABASE = "sessions.sqlite3"
 BUSY_SECONDS = 30.0
+
+STATEMENTS = 16
+"""Statements kept compiled: all that come again. Each reading of a session is another one, and large."""
 
 
 class SqliteStore(SessionSaver, SqliteSaver):
@@ -64,6 +69,23 @@ class SqliteStore(SessionSaver, SqliteSaver):
                     # Python's sqlite3 begins by itself only at the first change.
                     cursor.execute("BEGIN IMMEDIATE")
                     yield cursor
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """What was added to growing fields. Of a very long session it is read in parts.
+
+        LangGraph names every checkpoint once for each field in one statement, and SQLite counts what a statement names.
+        """
+        try:
+            return super().get_delta_channel_history(config=config, channels=channels)
+        except sqlite3.OperationalError as error:
+            if "too many SQL variables" not in str(error) or len(channels) == 1:
+                raise
+        half = len(channels) // 2
+        parts = (channels[:half], channels[half:])
+        read = [self.get_delta_channel_history(config=config, channels=part) for part in parts]
+        return {**read[0], **read[1]}
 
     def session_ids(self) -> list[str]:
         """Every session in the database, the latest written first."""
@@ -219,7 +241,9 @@ def open_saver(data_dir: Path, *, term: float = TERM) -> Iterator[SqliteStore]:
                 protect(file)
         # Made before SQLite does, whose own files beside it are as closed as this one.
         path.touch(mode=0o600)
-        connection = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_SECONDS)
+        connection = sqlite3.connect(
+            path, check_same_thread=False, timeout=BUSY_SECONDS, cached_statements=STATEMENTS
+        )
     try:
         with storage_errors(path):
             connection.execute("PRAGMA synchronous=FULL")
