@@ -99,6 +99,7 @@ def test_the_offline_panel_is_healthy_and_nothing_is_left_behind(tmp_path: Path)
         ("data folder", True),
         ("reports folder", True),
         ("database", True),
+        ("encryption", True),
     ]
     assert all(not check.hint for check in found)
     assert not (tmp_path / "data").exists()
