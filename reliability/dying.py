@@ -122,10 +122,10 @@ def become(order: dict[str, Any]) -> None:
     os.chdir(order["folder"])
     os.environ.update(order["env"])
     kill = order["kill"]
-    at_file = kill if kill and kill["at"] == "file" else {"number": 0, "when": ""}
+    at_file: dict[str, Any] = kill if kill and kill["at"] == "file" else {"number": 0, "when": ""}
     watch_files(at_file["number"], at_file["when"])
     Saving.kill = kill if kill and kill["at"] == "save" else None
-    sqlite3.connect = partial(sqlite3.connect, factory=Saving)
+    sqlite3.connect = partial(sqlite3.connect, factory=Saving)  # type: ignore[assignment]
     sys.argv = ["virtual-agora", *order["argv"]]
     runpy.run_module("virtual_agora.main", run_name="__main__", alter_sys=True)
 

@@ -89,7 +89,7 @@ FIRST = "What goes wrong"
 TOPICS = ("What it costs", "Who rides", FIRST)
 
 
-SAID = {
+SAID: dict[str, dict[str, Any]] = {
     "collation": {"topics": [{"title": title, "why": ""} for title in TOPICS]},
     "session_poll": {"conclude": "no"},
 }

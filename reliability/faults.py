@@ -243,7 +243,7 @@ def _row(*fields: str) -> str:
 
 
 def _signs(fault: str, step: str, by_vendor: dict[str, str], wrong: dict[str, Any]) -> str:
-    signs = {}
+    signs: dict[str, None] = {}
     for vendor, came in by_vendor.items():
         outcome, _, attempts = came.rpartition(" ")
         bad = "✗" if f"{vendor}, {fault}, {step}" in wrong else ""

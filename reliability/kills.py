@@ -21,8 +21,8 @@ from reliability.killing import LANES, SEED, Address, Cell, Grid, Plan
 from reliability.lives import Kill
 from virtual_agora.flow.graph_v13 import NODES
 
-DATABASES = ("sqlite",)
-"""Where the sessions are kept. With `postgres` too, the part of the grid that knows nothing of the database is held there as well."""
+DATABASES = ("sqlite", "postgres")
+"""Where the sessions are kept. On PostgreSQL the part of the grid is held that knows nothing of the database."""
 MOMENTS = 100
 TWICE = 24
 """Sessions that are killed twice in a row, for each of the two ways to choose when."""

@@ -21,7 +21,7 @@ from tests.support.terminal import COMMAND, Terminal
 from tests.support.wire import fingerprint
 
 from reliability.dying import PATIENCE, SAVES
-from virtual_agora.execution.standing import next_step
+from virtual_agora.execution.standing import next_nodes
 from virtual_agora.state.sqlite import DATABASE, open_saver
 from virtual_agora.state.stores import thread
 
@@ -157,14 +157,14 @@ def look(folder: Path, address: str | None) -> Found:
         latest = saver.get_tuple(thread(SESSION))
         if latest is None:
             return Found()
-        step = next_step(0, latest)
+        step = " + ".join(next_nodes(latest)) or "the end"
         answers = {
             fingerprint(outcome["result"]["text"]): int(checkpoint.metadata["step"])
             for checkpoint in saver.list(thread(SESSION))
             for _, channel, outcome in checkpoint.pending_writes or ()
             if channel == "__return__" and isinstance(outcome, dict) and outcome.get("result")
         }
-        return Found(True, step.node if step else "the end", answers, _is_sound(saver))
+        return Found(True, step, answers, _is_sound(saver))
     return Found()
 
 

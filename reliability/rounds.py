@@ -55,6 +55,7 @@ class Watch:
     def __init__(self, size: Size) -> None:
         self.rows: list[Row] = []
         self._size = size
+        self._longest = 0
         self._begin()
 
     def __call__(self, event: Event) -> None:

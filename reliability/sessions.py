@@ -150,8 +150,12 @@ def hold(count: int, folder: Path, *, database: str | None, alone: bool = False)
 
 
 def _create(agora: Agora, folder: Path, number: int, name: str) -> None:
-    roles = dict.fromkeys(("moderator", "summarizer", "report_writer"), AGENT)
-    config = {"agents": [{**AGENT, "count": 2}], **roles, "session": {**RULES, "seed": number}}
+    roles: dict[str, Any] = dict.fromkeys(("moderator", "summarizer", "report_writer"), AGENT)
+    config: dict[str, Any] = {
+        "agents": [{**AGENT, "count": 2}],
+        **roles,
+        "session": {**RULES, "seed": number},
+    }
     agora.create(
         Config.model_validate(config),
         theme=theme(number),

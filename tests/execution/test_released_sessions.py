@@ -18,6 +18,8 @@ from virtual_agora.state.validator import validate_state_consistency
 from virtual_agora.testing import TARGET
 
 HERE = Path(__file__).parent
+ADDED = ("digests", "task_usage")
+"""Fields that steps have given since, and in no release before."""
 RELEASES = sorted(path.name.removesuffix(".json.gz") for path in HERE.glob("released_*.json.gz"))
 
 pytestmark = pytest.mark.parametrize("release", RELEASES)
@@ -35,7 +37,7 @@ def agora(release, tmp_path, monkeypatch):
 
 def content(state):
     """A session without what is its own: its name, its times."""
-    own = {"session_id", "start_time", "forked_from"}
+    own = {"session_id", "start_time", "forked_from", *ADDED}
     plain = {field: value for field, value in state.items() if field not in own}
     for field in ("messages", "positions"):
         plain[field] = [{**entry, "at": ""} for entry in plain[field]]
@@ -78,4 +80,5 @@ def test_the_record_of_a_session_is_reproduced_step_by_step(release, tmp_path, m
     monkeypatch.chdir(tmp_path)
     history = tmp_path / "history.json"
     history.write_bytes(gzip.decompress((HERE / f"{release}.json.gz").read_bytes()))
-    assert replay(history, TARGET) == []
+    added = {f"key {name} is not in the record" for name in ADDED}
+    assert [found for found in replay(history, TARGET) if found.detail not in added] == []

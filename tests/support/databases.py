@@ -41,7 +41,7 @@ class Cluster:
     def url(self, name: str, user: str = "", password: str = PASSWORD) -> str:
         """The address of a database, for a user: the superuser, if nobody is named."""
         word = f":{quote(password, safe='')}" if user == OWNER else ""
-        return f"postgresql://{user or self._superuser}{word}@/{name}?host={self._folder}&connect_timeout=2"
+        return f"postgresql://{user or self._superuser}{word}@/{name}?host={self._folder}&connect_timeout=10"
 
     def execute(self, command: str, name: str = "postgres") -> list[tuple]:
         """Carry a command out in a database; its rows."""

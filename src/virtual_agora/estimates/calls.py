@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from virtual_agora.config.models import Config
 
-__all__ = ["SECTIONS", "TOPICS", "WRITING", "Calls", "calls_of", "closing_calls", "most_left"]
+__all__ = [
+    "SECTIONS",
+    "TOPICS",
+    "WRITING",
+    "Calls",
+    "calls_of",
+    "closing_calls",
+    "most_digests",
+    "most_left",
+]
 
 SECTIONS = (2, 5)
 """The fewest and the most sections of a report."""
@@ -72,10 +81,14 @@ def _topic(config: Config) -> Calls:
     """One topic, from its first round to its report and summary."""
     rules, members = config.session, len(config.participants())
     around, last_words, summary = _around(config), Calls(0, members), Calls(1, 1)
-    # Old summaries are condensed in every other round at most, from the fourth on, if they are as long as can be.
-    digests = max(0, rules.max_rounds // 2 - 1)
-    rounds = Calls(_rounds(config, rules.min_rounds), _rounds(config, rules.max_rounds) + digests)
+    most = _rounds(config, rules.max_rounds) + most_digests(rules.max_rounds)
+    rounds = Calls(_rounds(config, rules.min_rounds), most)
     return rounds + Calls(around, around) + last_words + _report() + summary
+
+
+def most_digests(rounds: int) -> int:
+    """How often old summaries are condensed at most: in every other round from the fourth on, if they are as long as can be."""
+    return max(0, rounds // 2 - 1)
 
 
 def _opening(config: Config) -> int:

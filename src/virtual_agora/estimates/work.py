@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from virtual_agora.config.models import AgentConfig, Config
-from virtual_agora.estimates.calls import SECTIONS, TOPICS
+from virtual_agora.estimates.calls import SECTIONS, TOPICS, most_digests
 from virtual_agora.prompts import PROMPTS, Prompts
 from virtual_agora.state.schema import TaskUse
 
@@ -31,6 +31,7 @@ ANSWERS: Mapping[str, int] = {
     "single_model": 130,
     "statement": 160,
     "round_summary": 160,
+    "digest": 520,
     "round_position": 130,
     "poll": 50,
     "final_words": 110,
@@ -55,13 +56,16 @@ STANCE = 50
 AGENDA = 3
 """Topics that are likely where the participants propose them."""
 
+EARLIER = 4_000
+"""Tokens of what is told of a topic's earlier rounds, at most: the rest is condensed."""
+
 BALLOT = 8
 """Options on a ballot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a session goes: topics on the agenda and those taken up, rounds and sections of each, and who has last words.
+    """How a session goes: topics on the agenda and those taken up, rounds, digests and sections of each, and who has last words.
 
     `length` is that of answers, as a multiple of those assumed.
     """
@@ -69,6 +73,7 @@ class Course:
     agenda: int
     topics: int
     rounds: int
+    digests: int
     sections: int
     last_words: int
     ballots: bool
@@ -78,7 +83,7 @@ class Course:
 
 def least(config: Config, topics: int) -> Course:
     """As little as the protocol allows, in answers half as long; `topics` are the user's, 0 if the participants propose them."""
-    return Course(topics or 1, 1, config.session.min_rounds, SECTIONS[0], 0, False, False, 0.5)
+    return Course(topics or 1, 1, config.session.min_rounds, 0, SECTIONS[0], 0, False, False, 0.5)
 
 
 def likely(config: Config, topics: int) -> Course:
@@ -86,13 +91,17 @@ def likely(config: Config, topics: int) -> Course:
     rules, members = config.session, len(config.participants())
     agenda = topics or AGENDA
     rounds = min(rules.max_rounds, rules.min_rounds + 1)
-    return Course(agenda, agenda, rounds, 3, members // 2, True, False)
+    # Summaries of the length asked for are condensed a dozen at a time, first in the eighteenth round.
+    digests = max(0, (rounds - 5) // 13)
+    return Course(agenda, agenda, rounds, digests, 3, members // 2, True, False)
 
 
 def most(config: Config, topics: int) -> Course:
     """As much as the protocol allows, in answers twice as long."""
     agenda, members = topics or TOPICS[1], len(config.participants())
-    return Course(agenda, agenda, config.session.max_rounds, SECTIONS[1], members, True, True, 2.0)
+    rounds = config.session.max_rounds
+    digests = most_digests(rounds)
+    return Course(agenda, agenda, rounds, digests, SECTIONS[1], members, True, True, 2.0)
 
 
 def key_of(task: str, agent: AgentConfig) -> str:
@@ -147,7 +156,7 @@ def _asked(config: Config, course: Course, topics: int, material: int) -> Asked:
 
 def _topic(config: Config, course: Course, size: Mapping[str, float], known: float) -> Asked:
     rules, members = config.session, [agent for _, agent in config.participants()]
-    shown = known + TITLE + FENCE
+    shown = before = known + TITLE + FENCE
     positions = rules.positions != "off"
     own = _of(size, "opening_position") if positions else 0
     if positions:
@@ -162,9 +171,13 @@ def _topic(config: Config, course: Course, size: Mapping[str, float], known: flo
         yield "round_summary", config.role("summarizer"), shown + said
         if rules.positions == "every_round":
             yield from (("round_position", agent, shown + said + own) for agent in members)
-        shown += _of(size, "round_summary")
+        shown = before + min(number * _of(size, "round_summary"), EARLIER)
         if number >= rules.min_rounds:
             yield from (("poll", agent, shown) for agent in members)
+    digested = EARLIER + _of(size, "digest")
+    yield from (
+        ("digest", config.role("summarizer"), before + digested) for _ in range(course.digests)
+    )
     yield from (("final_words", agent, shown) for agent in members[: course.last_words])
     if positions:
         yield from (("closing_position", agent, shown + own) for agent in members)

@@ -22,7 +22,8 @@ from virtual_agora.errors import (
     StorageError,
     UsageError,
 )
-from virtual_agora.events import Event, Listener, SessionFinished, SessionStarted
+from virtual_agora.events import Listener, SessionFinished, SessionStarted
+from virtual_agora.execution.company import Company, all_of
 from virtual_agora.execution.comparison import Comparison, Whole, compare
 from virtual_agora.execution.forking import forked
 from virtual_agora.execution.log import SessionLog
@@ -164,7 +165,7 @@ class Agora:
             UsageError: the environment asks for telemetry that cannot be had; see `execution.telemetry`.
         """
         control = control or RunControl()
-        company = _Company(listener, answer, control)
+        company = Company(listener, answer, control)
         with company, self._lock(session_id), storage_errors(self._saver.place):
             flow = self._flow(session_id, control)
             secret = encryption_key() is not None
@@ -174,7 +175,7 @@ class Agora:
                 ) as log,
                 self._telemetry.leg() as traced,
             ):
-                flow.listener = _all(log, traced, company.tell)
+                flow.listener = all_of(log, traced, company.tell)
                 try:
                     return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:
@@ -356,55 +357,3 @@ def _run(flow: VirtualAgoraV13Flow, session_id: str, answer: Answerer | None) ->
         return Leg("waiting", pause.value, folder)
     flow.listener(SessionFinished(session_id, str(folder)))
     return Leg("complete", None, folder)
-
-
-def _all(*listeners: Listener) -> Listener:
-    def tell(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
-
-    return tell
-
-
-class _Company:
-    """The listener and the answerer of a run, which ends when one of them raises; its error leaves the context.
-
-    Raised right through the graph, the error would lose what the calls in flight bring, and pass for one of the
-    session's own.
-    """
-
-    def __init__(
-        self, listener: Listener | None, answer: Answerer | None, control: RunControl
-    ) -> None:
-        self._listener = listener
-        self._answer = answer
-        self._control = control
-        self._error: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def tell(self, event: Event) -> None:
-        """Pass `event` on to the listener."""
-        if self._listener is not None and self._error is None:
-            with self._parting():
-                self._listener(event)
-
-    def ask(self, question: Question) -> Any:
-        """The answerer's answer; None once there is nobody to ask."""
-        if self._answer is not None and self._error is None:
-            with self._parting():
-                return self._answer(question)
-        return None
-
-    @contextmanager
-    def _parting(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:  # whatever it is, the calls in flight come first
-            self._error = error
-            self._control.request_drain("the listener or the answerer failed")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -21,10 +19,6 @@ __all__ = ["StreamCoordinator"]
 
 MAX_WRONG_ANSWERS = 20
 """After so many wrong answers to one question it is no person who answers."""
-
-
-COLLECTED_AFTER = 20
-"""Answers after which what the paused runs have left in memory is collected."""
 
 
 class StreamCoordinator:
@@ -48,11 +42,7 @@ class StreamCoordinator:
             NodeExecutionError: a step failed; everything before it is saved.
         """
         resume: dict[str, Any] | None = None
-        for answers in count():
-            if answers % COLLECTED_AFTER == COLLECTED_AFTER - 1:
-                # LangGraph leaves a paused run, and with it the whole session, to the collector, which goes by the number
-                # of objects and would come late: there are few, but large.
-                gc.collect()
+        while True:
             try:
                 yield from self.flow.stream(config, resume=resume)
                 return

@@ -31,6 +31,7 @@ from virtual_agora.flow.nodes_v13.continuation import ContinuationNodes
 from virtual_agora.flow.nodes_v13.discussion import DiscussionNodes
 from virtual_agora.flow.nodes_v13.opening import OpeningNodes
 from virtual_agora.flow.nodes_v13.reporting import ReportNodes
+from virtual_agora.flow.steps import BESIDE, NODES
 from virtual_agora.hitl import check_answer, check_theme
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.redaction import redact, redacted
@@ -40,37 +41,6 @@ from virtual_agora.state.schema import ContextDocument, Estimated, VirtualAgoraS
 from virtual_agora.state.stores import SessionSaver
 
 __all__ = ["NODES", "V13Nodes", "VirtualAgoraV13Flow", "build_graph"]
-
-NODES: dict[str, int] = {
-    "config_and_keys": 0,
-    "agent_instantiation": 0,
-    "get_theme": 0,
-    "agenda_proposal": 1,
-    "topic_refinement": 1,
-    "collate_proposals": 1,
-    "agenda_voting": 1,
-    "synthesize_agenda": 1,
-    "agenda_approval": 1,
-    "announce_item": 2,
-    "opening_positions": 2,
-    "user_turn": 2,
-    "discussion_round": 2,
-    "round_summarization": 2,
-    "end_topic_poll": 2,
-    "periodic_user_stop": 2,
-    "vote_evaluation": 2,
-    "final_considerations": 3,
-    "closing_positions": 3,
-    "topic_report_generation": 3,
-    "topic_summary_generation": 3,
-    "file_output": 3,
-    "agent_poll": 4,
-    "user_approval": 4,
-    "agenda_modification": 4,
-    "final_report_generation": 5,
-    "multi_file_output": 5,
-}
-"""Every step and the phase it belongs to. Names are persisted in checkpoints: a rename needs a migration."""
 
 WAYS = {
     "get_theme": edges.after_theme,
@@ -88,9 +58,6 @@ WAYS = {
     "agenda_modification": edges.after_agenda_modification,
 }
 """The steps after which there is a choice."""
-
-BESIDE = frozenset({"closing_positions"})
-"""Steps that begin together with another one of their phase, which says for both that it is entered."""
 
 AT_ONCE = 3 * MAX_PARTICIPANTS + 2
 """The most that is under way together: everybody's last words, position and control, in two steps side by side."""
