@@ -14,6 +14,9 @@ from tests.production.panels import wire_config
 from tests.support.wire import Wire
 
 from virtual_agora.agents.earlier import LONGEST, SUMMARIES, due
+from virtual_agora.config.models import Config
+from virtual_agora.estimates import work as estimate
+from virtual_agora.estimates.work import CHARACTERS
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.hitl import default_answer
 from virtual_agora.reports import final_report
@@ -48,6 +51,17 @@ def test_a_later_round_costs_what_an_earlier_one_did(tmp_path):
         }
         assert bool(row["digests"]) == bool(due(known, TOPIC)) == (number in made), number
         assert row["calls"] == 5 + (number in made)
+
+    # So does the estimate that is made before: prompts do not grow with the rounds.
+    config, material = Config.model_validate(state["config"]), len(THEME) // CHARACTERS
+    taken = sum(used["input_tokens"] for used in state["usage"].values())
+    lowest, likely, highest = (
+        sum(used["input_tokens"] for used in asked.values())
+        for course in (estimate.least, estimate.likely, estimate.most)
+        for asked in [estimate.work(config, course(config, 1), topics=1, material=material)]
+    )
+    assert lowest <= taken <= highest
+    assert taken / 1.3 <= likely <= 1.3 * taken
 
     # Everything is still there: statements and summaries, in the state and in the reports; the citations lead to turns.
     said = [message for message in state["messages"] if message["kind"] == "statement"]
