@@ -8,7 +8,8 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from reliability.rounds import TOPIC, hold
+from reliability.rounds import ROUNDS as ALL
+from reliability.rounds import TOPIC, hold, section
 from tests.conftest import THEME, checked_updates, where
 from tests.production.panels import wire_config
 from tests.support.wire import Wire
@@ -82,6 +83,15 @@ def test_a_later_round_costs_what_an_earlier_one_did(tmp_path):
         assert set(named) <= ids
     # The first statements are still told of by the time of the second digest.
     assert re.search(r"\[m000\d", state["digests"][1]["text"])
+
+
+def test_the_section_says_how_memory_grows_and_what_is_not_saved_to_a_disk():
+    counted = dict.fromkeys(("seconds", "cpu", "bytes", "characters", "longest"), 1.0)
+    rows = [counted | {"memory": 9e7 + 2e4 * number} for number in range(ALL)]
+    found = {"rows": rows, "kept": {"statements": 1_200, "summaries": 300, "digests": 20}}
+    text = section({"SQLite": found, "PostgreSQL": found})
+    assert "by 2.0 MB in 100 rounds with SQLite and by 2.0 MB in 100 rounds with PostgreSQL" in text
+    assert "fsync=off" in text
 
 
 @pytest.fixture
