@@ -275,7 +275,8 @@ def section(found: dict[str, Any]) -> str:
         "used too. Who needs more sessions at once than one core bears runs several processes, for which PostgreSQL is made. Its server here does "
         "not wait for the disk (`fsync=off`), being thrown away afterwards.",
         "",
-        "Memory is what the process had at its most beyond one that has already held a session. Threads wait for models; a session "
+        "Memory is what the process had at its most beyond one that has already held a session. Memory and CPU of PostgreSQL's own processes "
+        "are not counted. Threads wait for models; a session "
         "has as many as it makes calls and saves at once, and gives them back at its end.",
     ]
     return "\n".join(lines)

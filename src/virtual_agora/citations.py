@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,7 @@ __all__ = [
     "cited",
     "claim_tokens",
     "claims",
+    "only_turns",
     "spared",
     "support",
 ]
@@ -65,6 +66,16 @@ def cited(text: str) -> list[str]:
     """The ids that `text` names, in order, each once; what stands in a code span is no citation."""
     ids = [id_ for match in spared(text) if match[1] for id_ in re.findall(ID, match[1])]
     return list(dict.fromkeys(ids))
+
+
+def only_turns(known: Collection[str]) -> Callable[[str], str]:
+    """What is wrong with a text that cites turns nobody has taken; nothing, if it does not."""
+
+    def problem(text: str) -> str:
+        unknown = ", ".join(id_ for id_ in cited(text) if id_ not in known)
+        return unknown and f"it cites turns that there are not: {unknown}"
+
+    return problem
 
 
 def spared(text: str) -> Iterator[re.Match[str]]:

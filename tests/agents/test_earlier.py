@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from virtual_agora.agents.context import CONCLUSIONS, shared_context
 from virtual_agora.agents.earlier import KEPT, LONGEST, SUMMARIES, due, stand_in, told
-from virtual_agora.agents.lengths import fitted, shortened
+from virtual_agora.agents.lengths import first_sentence, fitted, shortened
+from virtual_agora.agents.summarizer import Summarizer
+from virtual_agora.prompts import Prompts
 
 TOPIC = "What does it cost?"
 BOUND = LONGEST + SUMMARIES + LONGEST + 1_000
@@ -72,9 +76,41 @@ def test_without_a_summarizer_the_first_sentences_stand_for_the_rounds():
     assert again.startswith(said)
     assert "rounds 4 to 5" in again
 
+    # As the summarizer is asked to cite: after the point.
+    asked = [f"Point {n} was made. [m000{n}, m0009] It was disputed. [m0008]" for n in (1, 2)]
+    held = state(*asked)
+    said = stand_in(held, TOPIC, held["round_summaries"])
+    assert said.endswith("Point 1 was made. [m0001, m0009] Point 2 was made. [m0002, m0009]")
+
     long = state(*["word " * 5_000] * 40)
     long["digests"] = [{"topic": TOPIC, "round": 9, "condensed": 1, "text": "digest " * 9_000}]
     assert len(stand_in(long, TOPIC, long["round_summaries"][1:])) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "St. Gallen made it free for 3.5 m. [m0001]",
+        "J. S. Mill and Mrs. Taylor said so.[m0001]",
+        "1. It costs 12.5 % more [m0001].",
+        "“It does!” [m0001] [m0002].",
+        "It left the EU.",
+        "一二三。[m0001]",
+    ],
+)
+def test_a_sentence_has_its_citations_and_does_not_end_at_an_abbreviation(sentence):
+    assert first_sentence(f"{sentence} More [m0003]. Most.") == sentence
+
+
+def test_a_digest_that_is_too_long_or_cites_what_nobody_said_is_asked_for_again():
+    turns = [{"id": "m0001", "topic": TOPIC}, {"id": "m0002", "topic": "Another"}]
+    record = {"id": "summarizer", "name": "S", "role": "summarizer", "persona": ""}
+    held = state("It was said. [m0001]", messages=turns)
+    check = Summarizer(record, Prompts()).digest(held, TOPIC, 9, 5).call.check
+    assert check("It was said. [m0001]") == ""
+    assert check("It was said. [m0001, m0777]") == "it cites turns that there are not: m0777"
+    assert check("It was said. [m0002]") == "it cites turns that there are not: m0002"
+    assert "400 words" in check("word " * 1_001)
 
 
 def test_the_conclusions_of_many_topics_share_the_room_there_is():
@@ -100,6 +136,7 @@ def test_the_conclusions_of_many_topics_share_the_room_there_is():
             "一二三四五六七八九十。一二三四五六七八九十。" * 9,
             "一二三四五六七八九十。一二三四五六七八九十。 ",
         ),
+        ("A point. [m0001] " * 9, "A point. [m0001] "),
         ("x" * 200, "x" * 22 + " "),
     ],
 )
@@ -116,3 +153,13 @@ def test_the_longest_of_several_texts_are_shortened_to_one_length():
     assert whole == short
     assert len(one) == len(other) == 400
     assert fitted([], 10) == []
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 20, 60, 90])
+def test_no_text_is_longer_than_its_room_however_little_there_is(limit):
+    text = "It was so. " * 70
+    assert len(shortened(text, limit)) <= limit
+    many = fitted([text] * 1_000, 1_000 * limit)
+    assert sum(map(len, many)) <= 1_000 * limit
+    if limit >= 20:
+        assert re.fullmatch(r"(It was so\. )+\[(…|Shortened .+)\]", many[0])

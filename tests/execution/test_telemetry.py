@@ -299,6 +299,21 @@ def test_a_collector_that_refuses_is_named_without_what_is_secret_in_its_address
     assert KEY not in caplog.text
 
 
+def test_spans_that_found_no_room_in_the_queue_are_spoken_of(tmp_path, monkeypatch, caplog):
+    with Collector(hangs=True) as collector:
+        small = {"OTEL_BSP_MAX_QUEUE_SIZE": "8", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4"}
+        for name, value in (to(collector) | small).items():
+            monkeypatch.setenv(name, value)
+        with Agora(tmp_path / "data") as agora:
+            about = {"reports_dir": tmp_path / "r", "theme": THEME, "topics": [TOPIC]}
+            agora.create(offline_config(**SHORT), session_id="s", **about)
+            assert agora.run_leg("s", default_answer).status == "complete"
+            collector.ended.set()  # from here on it takes whatever comes
+    assert 0 < len(collector.spans()) <= 4 + 8
+    (line,) = [record.message for record in caplog.records if record.name == "virtual_agora"]
+    assert "did not take all spans of this run; the session itself is saved." in line
+
+
 def test_nothing_is_sent_anywhere_unasked(tmp_path):
     """Addresses and keys alone ask for nothing."""
     with Collector() as collector:

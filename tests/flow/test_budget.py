@@ -86,6 +86,17 @@ def test_wherever_a_budget_is_used_up_the_session_ends_with_reports_on_what_is_t
     assert ("final/" in "".join(files)) == bool(state.get("completed_topics"))
 
 
+def test_a_digest_that_is_due_counts_among_the_calls_that_it_takes_to_conclude(make_flow, tmp_path):
+    with Wire(tmp_path / "requests.jsonl") as wire:
+        rules = {"min_rounds": 8, "max_rounds": 8, "positions": "off", "checkpoint_interval": 9}
+        panel = wire_config(wire, "one", "two", role="wordy", **rules)
+        # Two turns and a summary a round: the fourth round has begun, and three summaries are too long.
+        held = Held(make_flow(capped({"calls": 10}, panel)), topics=TOPICS[:1])
+    (question,) = held.questions
+    assert question["closing"]["calls"] == 2 + 7 + 6
+    assert held.after.count("digest") == held.after.count("round_summary") == 1
+
+
 def test_nothing_of_a_step_is_begun_without_room_and_what_was_said_is_kept(make_flow):
     # Four opening positions, and two of four turns.
     held = Held(make_flow(capped({"calls": 6}, min_rounds=2)))

@@ -8,12 +8,16 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from reliability.rounds import TOPIC, hold
+from reliability.rounds import ROUNDS as ALL
+from reliability.rounds import TOPIC, hold, section
 from tests.conftest import THEME, checked_updates, where
 from tests.production.panels import wire_config
 from tests.support.wire import Wire
 
 from virtual_agora.agents.earlier import LONGEST, SUMMARIES, due
+from virtual_agora.config.models import Config
+from virtual_agora.estimates import work as estimate
+from virtual_agora.estimates.work import CHARACTERS
 from virtual_agora.execution.stream_coordinator import StreamCoordinator
 from virtual_agora.hitl import default_answer
 from virtual_agora.reports import final_report
@@ -49,6 +53,17 @@ def test_a_later_round_costs_what_an_earlier_one_did(tmp_path):
         assert bool(row["digests"]) == bool(due(known, TOPIC)) == (number in made), number
         assert row["calls"] == 5 + (number in made)
 
+    # So does the estimate that is made before: prompts do not grow with the rounds.
+    config, material = Config.model_validate(state["config"]), len(THEME) // CHARACTERS
+    taken = sum(used["input_tokens"] for used in state["usage"].values())
+    lowest, likely, highest = (
+        sum(used["input_tokens"] for used in asked.values())
+        for course in (estimate.least, estimate.likely, estimate.most)
+        for asked in [estimate.work(config, course(config, 1), topics=1, material=material)]
+    )
+    assert lowest <= taken <= highest
+    assert taken / 1.3 <= likely <= 1.3 * taken
+
     # Everything is still there: statements and summaries, in the state and in the reports; the citations lead to turns.
     said = [message for message in state["messages"] if message["kind"] == "statement"]
     assert Counter(m["round"] for m in said) == dict.fromkeys(range(1, ROUNDS + 1), 4)
@@ -68,6 +83,15 @@ def test_a_later_round_costs_what_an_earlier_one_did(tmp_path):
         assert set(named) <= ids
     # The first statements are still told of by the time of the second digest.
     assert re.search(r"\[m000\d", state["digests"][1]["text"])
+
+
+def test_the_section_says_how_memory_grows_and_what_is_not_saved_to_a_disk():
+    counted = dict.fromkeys(("seconds", "cpu", "bytes", "characters", "longest"), 1.0)
+    rows = [counted | {"memory": 9e7 + 2e4 * number} for number in range(ALL)]
+    found = {"rows": rows, "kept": {"statements": 1_200, "summaries": 300, "digests": 20}}
+    text = section({"SQLite": found, "PostgreSQL": found})
+    assert "by 2.0 MB in 100 rounds with SQLite and by 2.0 MB in 100 rounds with PostgreSQL" in text
+    assert "fsync=off" in text
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from virtual_agora.agents.answers import Outline, Section
 from virtual_agora.agents.context import fence, join, listed, live_round, stance, statements
 from virtual_agora.agents.lengths import fitted
 from virtual_agora.agents.member import Member, Request
-from virtual_agora.citations import citable, cited
+from virtual_agora.citations import citable, only_turns
 from virtual_agora.state.schema import Message
 
 __all__ = ["ReportWriter", "session_material", "topic_material"]
@@ -43,7 +43,7 @@ class ReportWriter(Member):
             material,
             assignment,
             topic=topic,
-            check=_only_turns(citable(state.get("messages", []), topic)),
+            check=only_turns(citable(state.get("messages", []), topic)),
             subject=_subject(topic),
         )
 
@@ -91,16 +91,6 @@ def session_material(state: State) -> str:
             ),
         ]
     )
-
-
-def _only_turns(known: Collection[str]) -> Callable[[str], str]:
-    """What is wrong with a text that cites turns nobody has taken; nothing, if it does not."""
-
-    def problem(text: str) -> str:
-        unknown = ", ".join(id_ for id_ in cited(text) if id_ not in known)
-        return unknown and f"it cites turns that there are not: {unknown}"
-
-    return problem
 
 
 def _vote(state: State, topic: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from virtual_agora.agents.context import join, live_round, statements
 from virtual_agora.agents.earlier import DIGEST_WORDS, LONGEST
 from virtual_agora.agents.member import Member, Request
+from virtual_agora.citations import citable, only_turns
 from virtual_agora.state.schema import Message
 
 __all__ = ["Summarizer"]
@@ -33,7 +34,7 @@ class Summarizer(Member):
             str,
             state,
             topic=topic,
-            check=_short_enough,
+            check=_usable(only_turns(citable(state.get("messages", []), topic))),
             spare=True,
             round=round,
             condensed=condensed,
@@ -48,8 +49,15 @@ class Summarizer(Member):
         return self.request("topic_summary", str, state, words, topic=topic)
 
 
-def _short_enough(text: str) -> str:
-    """What is wrong with a digest that prompts cannot show whole."""
-    if len(text) <= LONGEST:
-        return ""
-    return f"it has {len(text):,} characters; at most {DIGEST_WORDS} words, and {LONGEST:,} characters, are allowed"
+def _usable(citations: Callable[[str], str]) -> Callable[[str], str]:
+    """What is wrong with a digest: prompts cannot show it whole, or it cites what it may not."""
+
+    def problem(text: str) -> str:
+        if len(text) > LONGEST:
+            return (
+                f"it has {len(text):,} characters; at most {DIGEST_WORDS} words, and {LONGEST:,} characters, "
+                "are allowed"
+            )
+        return citations(text)
+
+    return problem

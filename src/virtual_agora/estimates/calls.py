@@ -71,10 +71,13 @@ def most_left(config: Config, open_topics: int, rounds: int | None) -> int:
     return current + others + _report().at_most
 
 
-def closing_calls(*, topic: bool, session: bool, unsummarized: bool) -> int:
-    """The most calls of the writing that brings a topic, a session or both to an end with what is there."""
+def closing_calls(*, topic: bool, session: bool, compacting: int) -> int:
+    """The most calls of the writing that brings a topic, a session or both to an end with what is there.
+
+    `compacting` calls are due before: for the last round's summary, and for the digest that is made beside it.
+    """
     closing = _report().at_most + 1 if topic else 0
-    return int(unsummarized) + closing + (_report().at_most if session else 0)
+    return compacting + closing + (_report().at_most if session else 0)
 
 
 def _topic(config: Config) -> Calls:

@@ -56,8 +56,8 @@ STANCE = 50
 AGENDA = 3
 """Topics that are likely where the participants propose them."""
 
-EARLIER = 4_000
-"""Tokens of what is told of a topic's earlier rounds, at most: the rest is condensed."""
+SUMMARIES, KEPT = 3_000, 1_000
+"""Tokens of a topic's summaries above which the older ones are condensed, and of those that stay whole then."""
 
 BALLOT = 8
 """Options on a ballot."""
@@ -164,6 +164,7 @@ def _topic(config: Config, course: Course, size: Mapping[str, float], known: flo
         if rules.single_model:
             yield "single_model", config.role("moderator"), shown
     said = len(members) * _of(size, "statement")
+    summaries = digest = 0.0
     for number in range(1, course.rounds + 1):
         for place, agent in enumerate(members):
             heard = place * _of(size, "statement") + (own if number == 1 else 0)
@@ -171,13 +172,14 @@ def _topic(config: Config, course: Course, size: Mapping[str, float], known: flo
         yield "round_summary", config.role("summarizer"), shown + said
         if rules.positions == "every_round":
             yield from (("round_position", agent, shown + said + own) for agent in members)
-        shown = before + min(number * _of(size, "round_summary"), EARLIER)
+        if summaries > SUMMARIES:
+            summaries, digest = KEPT, _of(size, "digest")
+        summaries += _of(size, "round_summary")
+        shown = before + summaries + digest
         if number >= rules.min_rounds:
             yield from (("poll", agent, shown) for agent in members)
-    digested = EARLIER + _of(size, "digest")
-    yield from (
-        ("digest", config.role("summarizer"), before + digested) for _ in range(course.digests)
-    )
+    condensed = before + SUMMARIES + _of(size, "digest")
+    yield from (("digest", config.role("summarizer"), condensed) for _ in range(course.digests))
     yield from (("final_words", agent, shown) for agent in members[: course.last_words])
     if positions:
         yield from (("closing_position", agent, shown + own) for agent in members)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from virtual_agora import hitl
+from virtual_agora.agents.earlier import due
 from virtual_agora.amounts import KINDS, said, share, suggested
 from virtual_agora.config.models import Config
 from virtual_agora.estimates.calls import closing_calls, most_left
@@ -110,10 +111,11 @@ class Budget:
         topic: str = state.get("current_topic", "")
         rounds = state["current_round"] - 1 if topic else None
         summarized = {(s["topic"], s["round"]) for s in state.get("round_summaries", ())}
+        unsummarized = bool(topic) and (topic, round_number) not in summarized
         calls = closing_calls(
             topic=bool(topic),
             session=scope == "session" and bool(topic or state.get("completed_topics")),
-            unsummarized=bool(topic) and (topic, round_number) not in summarized,
+            compacting=1 + bool(due(state, topic)) if unsummarized else 0,
         )
         used = spent(usage)
         each = calls / max(1, used["calls"])
