@@ -68,7 +68,7 @@ class SessionLog:
         if self._without_content:
             values = {name: value for name, value in values.items() if name in WITHOUT_CONTENT}
         line = {"at": self._clock.timestamp(), "event": event, **values}
-        self._file.write(plain_json(redacted(line)) + "\n")
+        self._file.write(plain_json(redacted(line, passwords=True)) + "\n")
 
 
 def _plain(event: Event) -> Mapping[str, Any]:
