@@ -23,7 +23,7 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.events import Listener, SessionFinished, SessionStarted
-from virtual_agora.execution.company import Company, all_of
+from virtual_agora.execution.company import Company
 from virtual_agora.execution.comparison import Comparison, Whole, compare
 from virtual_agora.execution.forking import forked
 from virtual_agora.execution.log import SessionLog
@@ -175,7 +175,7 @@ class Agora:
                 ) as log,
                 self._telemetry.leg() as traced,
             ):
-                flow.listener = all_of(log, traced, company.tell)
+                flow.listener = company.telling(log, traced)
                 try:
                     return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:
