@@ -91,6 +91,8 @@ ATTACKS: tuple[Attack, ...] = (
         link_to_a_script="[here](javascript:alert(1)) <javascript:alert(1)> [h](&#106;avascript:alert(1))",
         link_to_data="[here](data:text/html;base64,PHNjcmlwdD4=) [h](vbscript:x)",
         link_to_a_file="[here](file:///etc/passwd) [h](<file:///etc/passwd>)",
+        link_to_another_host="[here](//evil.example/share) [h](<//evil.example/share>)",
+        link_to_a_place_on_the_disk="[here](/etc/passwd) [h](../../../.ssh/id_rsa) [h](notes.md)",
         remote_image="![pixel](https://evil.example/pixel.png) <img src='https://evil.example/p'>",
         definition_of_a_link="[m0001]: javascript:alert(1)\n\n[m0001]",
         unfinished_code="`````\nnever closed",

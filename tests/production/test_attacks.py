@@ -22,6 +22,7 @@ from tests.support.wire import Wire
 
 from virtual_agora.agents.context import _TAGS, fence, options, statements
 from virtual_agora.execution.session import Agora
+from virtual_agora.reports.markdown import block
 
 __all__ = ["nobodys_folder"]
 
@@ -67,6 +68,15 @@ def test_no_text_closes_what_it_stands_in(payload, tag):
         fenced = fence(tag, spoken, name=spoken)
         assert meant(fenced) == [tag, tag]
         assert fenced.split("\n")[0].count('"') == 2
+
+
+@pytest.mark.parametrize("payload", texts("report"))
+def test_a_text_of_others_leads_to_web_pages_only(payload):
+    shown = block(payload, under=2)
+    for token in MarkdownIt("commonmark").parse(shown):
+        for part in token.children or []:
+            if part.type == "link_open":
+                assert re.match("https?://|mailto:", str(part.attrs["href"])), shown
 
 
 @pytest.mark.parametrize(
