@@ -57,6 +57,15 @@ def test_everything_of_a_session_is_its_owners_alone(tmp_path, say, monkeypatch,
     assert {".md", ".html", ".json", ".jsonl", ".lock", ".csv", ".sqlite3"} <= suffixes
 
 
+def test_the_place_for_keys_is_its_owners_alone(tmp_path, say, no_umask):
+    (tmp_path / "panel").mkdir()
+    (tmp_path / "panel" / ".env.example").write_text("of another release")
+    (tmp_path / "panel" / ".env.example").chmod(0o666)
+    for folder in ("new", "panel"):
+        assert say("init", str(tmp_path / folder), "--force")[0] == 0
+        assert stat.S_IMODE((tmp_path / folder / ".env.example").stat().st_mode) == 0o600
+
+
 def test_what_was_there_before_is_closed(tmp_path, say, monkeypatch, no_umask):
     monkeypatch.chdir(tmp_path)
     common = ("--data-dir", "data", "--yes")
@@ -120,6 +129,29 @@ def test_a_pipe_in_place_of_a_report_holds_nothing_up(tmp_path, name):
     writing.join(20)
     assert not writing.is_alive()
     assert (tmp_path / "index.md").read_text() == "text"
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_pipe_in_place_of_the_log_is_refused_at_once(tmp_path, read):
+    (tmp_path / "logs").mkdir()
+    os.mkfifo(tmp_path / "logs" / "s.jsonl")
+    reader = os.open(tmp_path / "logs" / "s.jsonl", os.O_RDONLY | os.O_NONBLOCK) if read else None
+    told = []
+
+    def begin():
+        try:
+            with storage_errors(tmp_path / "logs"):
+                SessionLog(tmp_path / "logs", "s", Clock())
+        except StorageError as error:
+            told.append(error.message)
+
+    opening = threading.Thread(target=begin, daemon=True)
+    opening.start()
+    opening.join(20)
+    if reader is not None:
+        os.close(reader)
+    assert len(told) == 1
+    assert "it is a pipe or a device, not a file" in told[0]
 
 
 def strange_link(place, target):

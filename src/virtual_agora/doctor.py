@@ -25,9 +25,9 @@ from virtual_agora.errors import VirtualAgoraError
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRequest
 from virtual_agora.providers.create import require_extra
-from virtual_agora.providers.redaction import redact
+from virtual_agora.providers.redaction import redact, remember
 from virtual_agora.providers.vendors import Vendor, check_provider, one_model, require_key
-from virtual_agora.state.databases import Database, examine
+from virtual_agora.state.databases import VARIABLE, Database, examine
 from virtual_agora.state.serializer import ENCRYPTION_KEY, make_serializer
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.stores import storage_errors
@@ -237,7 +237,7 @@ def _call(agent: AgentConfig) -> Check:
             hint += f", and the base_url {agent.base_url}." if agent.base_url else "."
         else:
             hint = error.hint or "Check the model's name, and your account with the provider."
-        return Check(name, False, redact(error.message), hint)
+        return Check(name, False, redact(error.message, passwords=True), hint)
     return Check(name, True, f"It answered in {result['seconds']:.1f} s.")
 
 
@@ -280,9 +280,11 @@ def _folder(name: str, folder: Path) -> Check:
 
 def _server_database(address: str) -> Check:
     try:
-        said = examine(Database(address))
+        database = Database(address)
+        remember(database.secrets, VARIABLE)
+        said = examine(database)
     except VirtualAgoraError as error:
-        return Check("database", False, error.message, error.hint)
+        return Check("database", False, redact(error.message, passwords=True), error.hint)
     return Check("database", True, said)
 
 

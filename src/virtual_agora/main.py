@@ -272,7 +272,7 @@ def _say(*lines: str) -> None:
 
     with suppress(OSError):  # the terminal may be gone
         for line in filter(None, lines):
-            print(clean(redact(line)), file=sys.stderr)
+            print(clean(redact(line, passwords=True)), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ __all__ = ["close_folder", "make_folder", "open_anew", "open_to_append", "protec
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+"""A pipe that nobody reads is refused at once."""
 _OTHERS = 0o077
+NO_FILE = "it is a pipe or a device, not a file"
 
 
 def make_folder(folder: Path) -> None:
@@ -47,9 +50,21 @@ def protect(path: Path) -> None:
 
 
 def open_to_append(path: Path) -> int:
-    """A descriptor of a file to which is appended; it is made when missing. A link in its place is refused."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK | _BINARY, 0o600)
-    protect(path)
+    """A descriptor of a file to which is appended; it is made when missing. A link, pipe or device in its place is refused."""
+    how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK | _BINARY | _NO_WAIT
+    try:
+        descriptor = os.open(path, how, 0o600)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.EINVAL, NO_FILE, str(path)) from error
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, NO_FILE, str(path))
+        protect(path)
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

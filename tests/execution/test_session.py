@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 import sqlite3
 import stat
 import threading
@@ -161,6 +162,33 @@ def test_a_listener_that_breaks_ends_the_run_with_its_own_error(agora, moment, g
 
 
 @in_sqlite
+def test_a_log_that_cannot_be_written_is_named_and_ends_the_run_saved(tmp_path, agora):
+    """The log has no room from the middle of the session on; the database has."""
+    session = begin(agora)
+    log = tmp_path / "data" / "logs" / f"{session}.jsonl"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    size = 1 << 30
+    with log.open("wb") as sparse:
+        sparse.truncate(size - 4_000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    told = []
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        with pytest.raises(StorageError) as caught:
+            agora.run_leg(session, default_answer, listener=told.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.message.startswith(f"{log} cannot be used: ")
+    assert "sessions.sqlite3" not in caught.value.message
+    assert agora.failure(session) is None
+    made = [event for event in told if isinstance(event, CallFinished)]
+    log.unlink()
+    assert agora.run_leg(session, default_answer, listener=told.append).status == "complete"
+    finished = [event.call_id for event in told if isinstance(event, CallFinished)]
+    assert made
+    assert len(set(finished)) == len(finished) == agora.info(session).calls > 20
+
+
 def test_an_answerer_that_breaks_leaves_the_question_waiting(agora):
     session = begin(agora)
 

@@ -22,12 +22,13 @@ from tests.support.wire import Wire
 
 from virtual_agora.agents.context import _TAGS, fence, options, statements
 from virtual_agora.execution.session import Agora
+from virtual_agora.reports.markdown import block
 
 __all__ = ["nobodys_folder"]
 
 # A reader's guess at what is meant: letters that look alike, and nothing that cannot be seen.
-ALIKE = str.maketrans("аеорсухкѕіт／＜", "aeopcyxksit/<")
-IGNORED = {"Cf", "Mn", "Cc", "Cs", "Co"}
+ALIKE = str.maketrans("аеорсухкѕіт／＜‹ᐸ〈⧸╱", "aeopcyxksit/<<<<//", "\u2800")
+IGNORED = {"Cf", "Mn", "Me", "Cc", "Cs", "Co"}
 STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
 )
@@ -69,6 +70,15 @@ def test_no_text_closes_what_it_stands_in(payload, tag):
         assert fenced.split("\n")[0].count('"') == 2
 
 
+@pytest.mark.parametrize("payload", texts("report"))
+def test_a_text_of_others_leads_to_web_pages_only(payload):
+    shown = block(payload, under=2)
+    for token in MarkdownIt("commonmark").parse(shown):
+        for part in token.children or []:
+            if part.type == "link_open":
+                assert re.match("https?://|mailto:", str(part.attrs["href"])), shown
+
+
 @pytest.mark.parametrize(
     "mark",
     [
@@ -78,6 +88,9 @@ def test_no_text_closes_what_it_stands_in(payload, tag):
         "vector<int>",
         "< taskforce",
         "&lt;p&gt;",
+        "Costs < documents suggest, and < you think.",
+        "x <\n\nYou may reply.",
+        "A &amp;lt; B, 1 < 2 &amp; “‹Bread›” is a title",
         "日本語\ufe0f 👩‍👩‍👧",
     ],
 )

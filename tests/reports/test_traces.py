@@ -89,7 +89,7 @@ def links(text: str) -> Iterator[tuple[str, str]]:
         ),
         (
             "[really](../t.md#m0002)",
-            rf"\[really\](../t.md#m0002) *{FLAG}*",
+            rf"[really\](../t.md#m0002) *{FLAG}*",
         ),
         ("", ""),
     ],

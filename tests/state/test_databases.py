@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from virtual_agora import providers
 from virtual_agora.errors import StorageError, UsageError
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
+from virtual_agora.main import _tell_bug
 from virtual_agora.providers.offline import OfflineChatModel
 from virtual_agora.providers.redaction import redact
 from virtual_agora.state.databases import Database, open_store
@@ -246,6 +248,37 @@ def test_a_server_that_goes_away_in_mid_session_costs_no_call_twice(tmp_path, cl
         assert Counter(asked) == all_of_it
 
 
+def test_a_password_that_people_say_is_left_in_what_they_say(say, tmp_path, capsys):
+    """No model is told it, so it stays in theme, documents and answers, and goes from errors and logs, however short it is."""
+    words = ("zeppelination", "hunter2", "q7")
+    for word in words:
+        Agora(tmp_path, f"postgresql://ada:{word}@h/agora")
+    said = "Free zeppelination helps, says hunter2 of q7, not of q77."
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text(said)
+    begin = ("run", said, "--provider", "offline", "--topic", f"Is it so? {said}")
+    where = ("--data-dir", str(tmp_path / "data"), "--reports-dir", str(tmp_path / "reports"))
+    notes = ("--context", str(tmp_path / "notes"))
+    code, _, err = say(*begin, *notes, "--session", "s", "--yes", *where)
+    assert code == 0, err
+    (kept,) = tmp_path.rglob("session.json")
+    state = json.loads(kept.read_text())
+    assert state["theme"] == said
+    assert "VIRTUAL_AGORA_DATABASE" not in kept.read_text()
+    assert any("zeppelination" in message["content"] for message in state["messages"])
+    log = (tmp_path / "data" / "logs" / "s.jsonl").read_text()
+    _, _, err = say("show", "no-zeppelination-hunter2-q7", *where[:2])
+    _tell_bug(
+        ValueError,
+        ValueError(f"the address ada:{words[0]}@h or ada:{words[1]}@h or ada:q7@h"),
+        None,
+    )
+    err += capsys.readouterr().err
+    for text in (log, err):
+        assert "[VIRTUAL_AGORA_DATABASE]" in text
+        assert not re.search(r"zeppelination|hunter2|\bq7\b", text)
+
+
 def test_a_password_is_printed_logged_and_kept_nowhere(say, cluster, tmp_path, monkeypatch):
     address = cluster.url(cluster.ready(), OWNER)
     place = ("--data-dir", str(tmp_path / "data"), "--database", address)
@@ -277,5 +310,5 @@ def test_a_password_is_printed_logged_and_kept_nowhere(say, cluster, tmp_path, m
     files = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
     for secret in spelt:
         assert not [text for text in (*said, *files) if secret in text]
-        assert redact(f"<{secret}>") == "<[VIRTUAL_AGORA_DATABASE]>"
+        assert redact(f"<{secret}>", passwords=True) == "<[VIRTUAL_AGORA_DATABASE]>"
     assert not (tmp_path / "data" / "sessions.sqlite3").exists()

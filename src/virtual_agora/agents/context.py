@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from virtual_agora.agents.delimiters import attribute, disguises, visible
+from virtual_agora.agents.delimiters import attribute, harmless, visible
 from virtual_agora.agents.earlier import LONGEST, told
 from virtual_agora.agents.lengths import fitted, shortened
 from virtual_agora.state.schema import Message, Position
@@ -56,13 +56,17 @@ _TAGS = [
 CONCLUSIONS = 20_000
 """Characters of conclusions in a prompt: about twenty of the length asked for."""
 
-_OURS = disguises(_TAGS)
+_harmless = harmless(_TAGS)
 
 
 def fence(tag: str, text: str, **attributes: str | int) -> str:
-    """`text` between tags, with any of our tags inside it made harmless, in whatever disguise (`delimiters`)."""
-    named = "".join(f' {name}="{attribute(value)}"' for name, value in attributes.items())
-    return f"<{tag}{named}>\n{_OURS.sub('‹', visible(text).strip())}\n</{tag}>"
+    """`text` between tags, with any of our tags inside it made harmless, in every disguise that is recognised (`delimiters`)."""
+    named = "".join(f' {name}="{_value(value)}"' for name, value in attributes.items())
+    return f"<{tag}{named}>\n{_harmless(visible(text).strip())}\n</{tag}>"
+
+
+def _value(value: str | int) -> str:
+    return _harmless(attribute(value))
 
 
 def listed(items: Iterable[str]) -> str:
@@ -166,5 +170,5 @@ def join(parts: Iterable[str]) -> str:
 
 def _group(tag: str, parts: Iterable[str], **attributes: str | int) -> str:
     inside = "\n".join(parts)
-    named = "".join(f' {name}="{attribute(value)}"' for name, value in attributes.items())
+    named = "".join(f' {name}="{_value(value)}"' for name, value in attributes.items())
     return f"<{tag}{named}>\n{inside}\n</{tag}>" if inside else ""

@@ -1,16 +1,19 @@
-"""What marks off material in a prompt, recognised in every disguise, so that nothing in the material can close it.
+"""What marks off material in a prompt, recognised in disguise, so that the material does not close it.
 
-A model reads `</ｔａｓｋ>` or `&lt;/task&gt;` much as it reads `</task>`. So letters that look alike (after the Unicode
-Consortium's list of confusables, UTS #39, as far as it concerns the letters of these names), what hides between letters, and
-the ways to write `<` all count.
+A model reads `</ｔａｓｋ>` or `&lt;/task&gt;` much as it reads `</task>`. So a text is read as a generous reader would: entities
+resolved, letters reduced to what they are made of (Unicode's NFKD), marks and what nobody sees passed over, look-alikes read as what
+they look like (common ones of the Unicode Consortium's list of confusables, UTS #39). Other look-alikes are not recognised.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 
-__all__ = ["attribute", "disguises", "visible"]
+__all__ = ["attribute", "harmless", "visible"]
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
@@ -18,43 +21,27 @@ _HIDDEN = re.compile(
 )
 """Controls, marks that reorder a line, letters nobody sees. Joiners, accents and variants are parts of words, and stay."""
 
-_JOINED = "[\u0300-\u036f\u034f\u180b-\u180f\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]*+"
-_LESS = r"(?:[<＜﹤]|[&＆](?:lt|#0*60|#x0*3c);?)"
-_SLASH = r"(?:[/／⁄∕\\＼]|[&＆](?:sol|#0*47|#x0*2f);?)"
-_BLANK = r"\s*+"
+_UNREAD = frozenset({"Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn"})
+"""Categories of Unicode that a reader passes over: marks, and what nobody sees. So he does blank letters:"""
+_BLANK = "\u2800\u3164\u115f\u1160"
 
 _ALIKE = {
-    "a": "аαɑᴀ",
-    "b": "вβьʙ",
-    "c": "сϲᴄ",
-    "d": "ԁᴅⅾ",
-    "e": "еεҽᴇ",
-    "f": "ꜰϝ",
-    "g": "ɡɢ",
-    "h": "һнηʜ",
-    "i": "іιıɪⅰl1|",
-    "j": "јᴊ",
-    "k": "кκᴋ",
-    "l": "ӏⅼʟi1|",
-    "m": "мμᴍⅿ",
-    "n": "пηνոɴ",
-    "o": "оοօᴏ0",
-    "p": "рρᴘ",
-    "q": "ԛ",
-    "r": "гʀ",
-    "s": "ѕꜱ5",
-    "t": "тτᴛ",
-    "u": "υսᴜ",
-    "v": "νѵᴠⅴ",
-    "w": "ѡԝᴡω",
-    "x": "хχⅹ",
-    "y": "уγυʏү",
-    "z": "ᴢζ",
-    "_": "＿‿⁀﹍﹎﹏-",
-}
-_STYLES = (0x24D0, 0xFF41, *range(0x1D41A, 0x1D6A4, 52))
-"""Where the small letters of a style begin: in circles, wide, and those of mathematics; the large ones are found by case or by `_LARGE`."""
-_LARGE = range(0x1D400, 0x1D68A, 52)
+    alike: letter
+    for letter, several in {
+        **{"<": "‹〈⟨〈《≺❬❮ᐸ˂", ">": "›〉⟩〉》≻❭❯ᐳ˃", "/": "⁄∕╱⧸⟋〳丿\\⧵∖╲"},
+        **{"a": "аαɑ", "b": "вβь", "c": "сϲ", "d": "ԁ", "e": "еεҽ", "f": "ϝ", "g": "ɡ", "h": "һн"},
+        **{"j": "ј", "k": "кκ", "l": "iіιıɪӏ1|", "m": "мμ", "n": "пηνոɴ", "o": "оοօ0", "p": "рρ", "q": "ԛ"},
+        **{"r": "г", "s": "ѕ5", "t": "тτ", "u": "υս", "v": "ѵ", "w": "ѡԝω", "x": "хχ", "y": "уγү", "z": "ζ"},
+        **{"_": "-‿⁀"},
+    }.items()
+    for alike in several
+}  # fmt: skip
+_LATIN = re.compile(r"(?:LATIN|REGIONAL INDICATOR)\b.* LETTER (?:SMALL CAPITAL )?([A-Z])\b")
+_ENTITY = re.compile(r"&#0*+\d{1,7};?|&#[xX]0*+[0-9a-fA-F]{1,6};?|&[A-Za-z][A-Za-z0-9]{1,31};?")
+_ENTITY_OF_AND = re.compile(r"&(?:(?:amp|AMP|#0*+38|#[xX]0*+26);)+")
+_MOST = 4
+"""How often an entity may stand within another, beyond those of `&`."""
+_OPENING = re.compile(f"[<＜﹤≮&＆﹠{''.join(a for a, of in _ALIKE.items() if of == '<')}]")
 
 
 def visible(text: str) -> str:
@@ -68,16 +55,86 @@ def attribute(value: str | int) -> str:
     return re.sub(r"[&＆]+(?=#?\w)", " & ", text).strip()
 
 
-def disguises(tags: Iterable[str]) -> re.Pattern[str]:
-    """Finds the `<` of every tag of these names, opening or closing, however it is written. It is to be sought in `visible` text."""
-    names = "|".join(_JOINED.join(map(_letter, tag)) for tag in sorted(tags, key=len, reverse=True))
-    before = f"{_JOINED}{_BLANK}{_JOINED}"
-    return re.compile(
-        rf"{_LESS}(?={before}(?:{_SLASH}{before})?+(?:{names}){_JOINED}(?!\w))", re.IGNORECASE
+def harmless(tags: Iterable[str]) -> Callable[[str], str]:
+    """What puts `(` for the `<` of every tag of these names, opening or closing, in every disguise that is recognised.
+
+    A `<` that blanks part from a name is one only if there is a slash between them, or a `>` after them: `costs < documents` is prose.
+    """
+    names = "|".join(map(_read, sorted(tags, key=len, reverse=True)))
+    ours = re.compile(
+        rf"<(?=\s*+/\s*+(?:{names})(?!\w)|(?:{names})(?!\w)|\s++(?:{names})\b[^<>]{{0,100}}>)"
+    )
+
+    # A document is in every prompt.
+    @lru_cache(maxsize=256)
+    def without(text: str) -> str:
+        if not _OPENING.search(text):
+            return text
+        read, places = _folded(text)
+        parts, end = [], 0
+        for found in ours.finditer(read):
+            place = places[found.start()]
+            parts += [text[end:place], "("]
+            end = next(later for later in places[found.start() :] if later > place)
+        return "".join([*parts, text[end:]])
+
+    return without
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """`text` as it is read, and of each letter of that the place in `text` where it comes from."""
+    read, places = _each(_plain, text, range(len(text)))
+    read, places = _replaced(_ENTITY_OF_AND, lambda _: "&", read, places)
+    for _ in range(_MOST):
+        before = read
+        read, places = _replaced(_ENTITY, _resolved, read, places)
+        if read == before:
+            break
+    return _each(_read, read, places)
+
+
+def _each(change: Callable[[str], str], text: str, places: Iterable[int]) -> tuple[str, list[int]]:
+    letters, origins = [], []
+    for letter, place in zip(text, places, strict=True):
+        for one in change(letter):
+            letters.append(one)
+            origins.append(place)
+    return "".join(letters), origins
+
+
+def _replaced(
+    pattern: re.Pattern[str], by: Callable[[str], str], text: str, places: list[int]
+) -> tuple[str, list[int]]:
+    parts: list[str] = []
+    origins: list[int] = []
+    end = 0
+    for found in pattern.finditer(text):
+        new = by(found[0])
+        parts += [text[end : found.start()], new]
+        origins += [*places[end : found.start()], *[places[found.start()]] * len(new)]
+        end = found.end()
+    return "".join([*parts, text[end:]]), [*origins, *places[end:]]
+
+
+def _resolved(entity: str) -> str:
+    # Python refuses to read numbers of very many digits.
+    return html.unescape(re.sub(r"^(&#[xX]?)0+", r"\1", entity))
+
+
+@lru_cache(maxsize=8192)
+def _plain(letter: str) -> str:
+    """A letter without what is only its form; nothing, if it is passed over."""
+    if letter.isspace():
+        return " "
+    if letter.isascii():
+        return "" if unicodedata.category(letter) in _UNREAD else letter
+    latin = _LATIN.search(unicodedata.name(letter, ""))
+    made_of = latin[1].lower() if latin else unicodedata.normalize("NFKD", letter)
+    return "".join(
+        one for one in made_of if unicodedata.category(one) not in _UNREAD and one not in _BLANK
     )
 
 
-def _letter(letter: str) -> str:
-    styled = [chr(first + ord(letter) - ord("a")) for first in _STYLES] if letter != "_" else []
-    large = [chr(first + ord(letter) - ord("a")) for first in _LARGE] if letter != "_" else []
-    return f"[{re.escape(''.join([letter, *_ALIKE[letter], *styled, *large]))}]"
+@lru_cache(maxsize=8192)
+def _read(text: str) -> str:
+    return "".join(_ALIKE.get(one, one) for letter in text for one in _plain(letter).casefold())

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
 from virtual_agora.errors import ConfigurationError, StorageError, UsageError
+from virtual_agora.private import protect
 
 __all__ = ["TEMPLATES", "first_command", "other_prompts", "write_starter"]
 
@@ -23,6 +24,7 @@ _README = PurePosixPath("README.md")
 def write_starter(folder: Path, *, template: str | None = None, force: bool = False) -> list[Path]:
     """Write a commented `config.yml` and `.env.example` into `folder`, which is created if need be.
 
+    `.env.example` is its owner's alone; the others, in which no secrets belong, are as open as the umask says.
     With a `template` the configuration is that of its panel, and its prompts, examples and README.md come with it.
     All paths written are returned, `config.yml` first.
 
@@ -39,6 +41,9 @@ def write_starter(folder: Path, *, template: str | None = None, force: bool = Fa
             _refuse_to_mix(folder, list(targets))
         for target in targets:
             target.parent.mkdir(parents=True, exist_ok=True)
+        # Where it is, keys are soon to be; a copy of it is as closed as it is.
+        (folder / _ENVIRONMENT).touch(mode=0o600)
+        protect(folder / _ENVIRONMENT)
         for target, text in targets.items():
             target.write_text(text, encoding="utf-8")
     except OSError as error:

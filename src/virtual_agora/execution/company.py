@@ -11,21 +11,11 @@ from langgraph.runtime import RunControl
 from virtual_agora.events import Event, Listener
 from virtual_agora.hitl import Answerer, Question
 
-__all__ = ["Company", "all_of"]
-
-
-def all_of(*listeners: Listener) -> Listener:
-    """One listener that tells them all, in this order."""
-
-    def tell(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
-
-    return tell
+__all__ = ["Company"]
 
 
 class Company:
-    """The listener and the answerer of a run, which ends when one of them raises; its error leaves the context.
+    """The listeners and the answerer of a run, which ends when one of them raises; its error leaves the context.
 
     Raised right through the graph, the error would lose what the calls in flight bring, and pass for one of the
     session's own.
@@ -46,11 +36,20 @@ class Company:
         if self._error is not None:
             raise self._error
 
-    def tell(self, event: Event) -> None:
-        """Pass `event` on to the listener."""
-        if self._listener is not None and self._error is None:
-            with self._parting():
-                self._listener(event)
+    def telling(self, *others: Listener) -> Listener:
+        """One listener that tells the `others`, and then its own; who has raised is told no more."""
+        listeners = [*others, *([self._listener] if self._listener else [])]
+
+        def tell(event: Event) -> None:
+            for listener in list(listeners):
+                with self._parting():
+                    try:
+                        listener(event)
+                    except BaseException:
+                        listeners.remove(listener)
+                        raise
+
+        return tell
 
     def ask(self, question: Question) -> Any:
         """The answerer's answer; None once there is nobody to ask."""
@@ -64,5 +63,5 @@ class Company:
         try:
             yield
         except BaseException as error:  # whatever it is, the calls in flight come first
-            self._error = error
-            self._control.request_drain("the listener or the answerer failed")
+            self._error = self._error or error
+            self._control.request_drain("a listener or the answerer failed")

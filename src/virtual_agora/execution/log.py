@@ -15,6 +15,7 @@ from virtual_agora.errors import NodeExecutionError
 from virtual_agora.events import Event, StepFinished, Token
 from virtual_agora.private import close_folder, open_to_append
 from virtual_agora.providers.redaction import redacted
+from virtual_agora.state.stores import storage_errors
 
 __all__ = ["SessionLog"]
 
@@ -31,22 +32,28 @@ class SessionLog:
     Each line has `at` (UTC), `event` and the event's fields, and is in the file when the call returns. A step is
     logged by the names of the fields it changed: what it changed them to is in the checkpoint. `without_content`
     leaves out every field that could say what the session is about, for sessions that are encrypted.
+
+    Raises:
+        StorageError: it cannot be written, here and in every method.
     """
 
     def __init__(
         self, folder: Path, session_id: str, clock: Clock, *, without_content: bool = False
     ) -> None:
-        close_folder(folder)
+        with storage_errors(folder):
+            close_folder(folder)
         self.path = folder / f"{session_id}.jsonl"
         self._clock = clock
         self._without_content = without_content
-        self._file = os.fdopen(open_to_append(self.path), "a", encoding="utf-8", buffering=1)
+        with storage_errors(self.path):
+            self._file = os.fdopen(open_to_append(self.path), "a", encoding="utf-8", buffering=1)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        with storage_errors(self.path):
+            self._file.close()
 
     def __call__(self, event: Event) -> None:
         """Append the event, if it is one worth keeping."""
@@ -68,7 +75,8 @@ class SessionLog:
         if self._without_content:
             values = {name: value for name, value in values.items() if name in WITHOUT_CONTENT}
         line = {"at": self._clock.timestamp(), "event": event, **values}
-        self._file.write(plain_json(redacted(line)) + "\n")
+        with storage_errors(self.path):
+            self._file.write(plain_json(redacted(line, passwords=True)) + "\n")
 
 
 def _plain(event: Event) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from virtual_agora.errors import (
     UsageError,
 )
 from virtual_agora.events import Listener, SessionFinished, SessionStarted
-from virtual_agora.execution.company import Company, all_of
+from virtual_agora.execution.company import Company
 from virtual_agora.execution.comparison import Comparison, Whole, compare
 from virtual_agora.execution.forking import forked
 from virtual_agora.execution.log import SessionLog
@@ -34,7 +34,7 @@ from virtual_agora.flow.files import reports_folder
 from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.flow.interrupts import GraphInterrupt
 from virtual_agora.hitl import Answerer, Question
-from virtual_agora.providers.vendors import remember
+from virtual_agora.providers.redaction import remember
 from virtual_agora.state.checkpoints import latest, unanswered
 from virtual_agora.state.databases import VARIABLE, Database, open_store
 from virtual_agora.state.demo import demo_stamp
@@ -92,8 +92,8 @@ class Agora:
     ) -> None:
         self.data_dir = data_dir
         self._database = Database(database) if database else None
-        for secret in self._database.secrets if self._database else ():
-            remember(secret, VARIABLE)
+        if self._database:
+            remember(self._database.secrets, VARIABLE)
         self._clock = clock or Clock()
         self._term = term
         self._open = ExitStack()
@@ -175,7 +175,7 @@ class Agora:
                 ) as log,
                 self._telemetry.leg() as traced,
             ):
-                flow.listener = all_of(log, traced, company.tell)
+                flow.listener = company.telling(log, traced)
                 try:
                     return _run(flow, session_id, company.ask)
                 except NodeExecutionError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from langgraph.config import get_stream_writer
@@ -103,7 +104,9 @@ class V13NodeWrapper:
         except GraphBubbleUp:
             raise
         except Exception as cause:  # whatever it is, it is this step's failure
-            raise NodeExecutionError(self.name, cause, told=redact) from cause
+            raise NodeExecutionError(
+                self.name, cause, told=partial(redact, passwords=True)
+            ) from cause
         return update | self._entering(state)
 
     def _entering(self, state: State) -> Update:

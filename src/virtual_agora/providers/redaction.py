@@ -1,37 +1,57 @@
 """Keys taken out of whatever is shown or kept: a server may repeat the key it was sent, anywhere in what it answers.
 
 A key is known as it is, URL-encoded, and in Base64 by itself. One that a server has changed in another way is not known for one.
+Passwords of databases are told to no model, and may be words that people use: they are taken out only of what is said beside
+a session, in errors and logs.
 """
 
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from virtual_agora.providers.vendors import seen_keys
 
-__all__ = ["RedactedStream", "redact", "redacted"]
+__all__ = ["RedactedStream", "redact", "redacted", "remember"]
 
 Forms = tuple[tuple[str, str], ...]
 """Every form of every key, with its variable."""
 
-
-def redact(text: str) -> str:
-    """`text` without any known key: neither those of the environment nor any that was there before."""
-    return _without(text, _forms(tuple(seen_keys().items())))
+SHORTEST = 4
+"""Characters of a password that is found within words too; a shorter one would be found everywhere."""
 
 
-def redacted(value: Any) -> Any:
+_passwords: dict[str, str] = {}
+
+
+def remember(passwords: Iterable[str], name: str) -> None:
+    """Let `redact` write `name` for these passwords where it is asked to."""
+    _passwords.update((password, name) for password in passwords)
+
+
+def redact(text: str, *, passwords: bool = False) -> str:
+    """`text` without any known key: neither those of the environment nor any that was there before.
+
+    With `passwords` it is without those of databases too; one of fewer than `SHORTEST` characters counts where it is a word
+    of its own.
+    """
+    text = _without(text, _forms(tuple(seen_keys().items())))
+    return _without_passwords(text) if passwords else text
+
+
+def redacted(value: Any, *, passwords: bool = False) -> Any:
     """Plain data with every text in it redacted; what is no text, and the names of fields, stay."""
     match value:
         case str():
-            return redact(value)
+            return redact(value, passwords=passwords)
         case dict():
-            return {name: redacted(item) for name, item in value.items()}
+            return {name: redacted(item, passwords=passwords) for name, item in value.items()}
         case list() | tuple():
-            return [redacted(item) for item in value]
+            return [redacted(item, passwords=passwords) for item in value]
     return value
 
 
@@ -53,6 +73,15 @@ class RedactedStream:
         """What was still held back."""
         rest, self._held = self._held, ""
         return rest
+
+
+def _without_passwords(text: str) -> str:
+    known = dict(_forms(tuple(_passwords.items())))
+    found = [
+        form if len(word) >= SHORTEST else rf"(?<!\w){form}(?!\w)"
+        for word, form in ((word, re.escape(word)) for word in known)
+    ]
+    return re.sub("|".join(found), lambda m: f"[{known[m[0]]}]", text) if found else text
 
 
 def _without(text: str, known: Forms) -> str:

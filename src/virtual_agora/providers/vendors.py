@@ -26,7 +26,6 @@ __all__ = [
     "check_provider",
     "missing_key",
     "one_model",
-    "remember",
     "require_key",
     "seen_keys",
 ]
@@ -280,12 +279,6 @@ def seen_keys() -> Mapping[str, str]:
     for vendor in reversed(_VENDORS):  # a key in several variables goes by the first
         key_of(vendor)
     return _seen
-
-
-def remember(secret: str, name: str) -> None:
-    """Let `redact` write `name` for a secret that is no vendor's key."""
-    if len(secret) >= SHORTEST_SECRET:
-        _seen[secret] = name
 
 
 def key_of(vendor: Vendor) -> str:

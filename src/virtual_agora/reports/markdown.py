@@ -25,8 +25,8 @@ _LINK = r"<https?://[^\s<>]*>"
 _ESCAPED = r"\\[!-/:-@\[-`{-~]"
 _TAG = r"(?P<tag><)(?=[A-Za-z/!?])"
 _IMAGE = r"(?P<image>!)(?=\[)"
-# Only web pages, and places in the report: what else a link may lead to (javascript:, data:, file:) can do harm.
-_LEADS = r"(?P<leads>\])(?=\((?!\s*<?(?:https?://|mailto:|[\w#./%-]*[\s)>])))"
+# What else a link may lead to (javascript:, data:, //host, a file of whoever reads) can do harm; links to turns are made later.
+_LEADS = r"(?P<leads>\])(?=\((?!\s*<?(?:https?://|mailto:)))"
 _DANGERS = re.compile(f"{_ESCAPED}|{_CODE}|{_LINK}|{_TAG}|{_IMAGE}|{_LEADS}", re.DOTALL)
 _DANGERS_EVERYWHERE = re.compile(f"{_ESCAPED}|{_LINK}|{_TAG}|{_IMAGE}|{_LEADS}")
 
@@ -50,8 +50,8 @@ def block(text: str, *, under: int) -> str:
     """`text` as Markdown of its own below a heading of level `under`.
 
     Its headings become deeper ones than that, HTML becomes visible text, images become links (nothing is fetched
-    when a report is opened), links to anything but web pages and definitions of links become text, since they would hold for the whole document, and
-    a code block left open is closed.
+    when a report is opened), links to anything but web pages and mail become text, definitions of links too, since they would hold for the whole
+    document, and a code block left open is closed.
     """
     lines = _without_definitions(clean(text).strip("\n")).split("\n")
     tokens = _PARSER.parse("\n".join(lines))
