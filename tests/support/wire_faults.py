@@ -50,6 +50,8 @@ BY_ORDER = {
     "malformed": Fault("garble"),
     "too slow": Fault("be_silent"),
     "dribble": Fault("dribble"),
+    "dribbled headers": Fault("dribble_headers"),
+    "endless early hints": Fault("hint"),
     "endless": Fault("go_on"),
     "5 MB": Fault("say"),
     "empty": Fault("say"),

@@ -104,11 +104,25 @@ class Handler(BaseHTTPRequestHandler):
         """A byte now and then that says nothing: of a comment in a stream of events, of white space elsewhere."""
         kind = ask.form.kind if self._streams(ask) else "application/json"
         self._begin(kind)
+        self._drop(b"1\r\n:\r\n" if kind == "text/event-stream" else b"1\r\n \r\n")
+
+    def dribble_headers(self, ask: Ask) -> None:
+        """A header whose line does not end."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Word: ")
+        self._drop(b"a")
+
+    def hint(self, ask: Ask) -> None:
+        """Word, again and again, that the answer is about to begin."""
+        self._drop(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+
+    def _drop(self, what: bytes) -> None:
+        """The same now and then, until the client hangs up or long after it should have."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            self._send(b":" if kind == "text/event-stream" else b" ")
+            self.wfile.write(what)
             time.sleep(0.05)
-        self.hang_up(ask)
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def go_on(self, ask: Ask) -> None:
         if self._streams(ask):
