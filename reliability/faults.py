@@ -87,6 +87,7 @@ FAULTS = {
         "status 103 now and then, and no other", PermanentProviderError, slow=True
     ),
     "endless": Fault("an answer that goes on for ever, at full speed", PermanentProviderError),
+    "compressed": Fault("a compressed answer, which nobody asked for", PermanentProviderError),
     "5 MB": Fault("an answer of 5 MB", PermanentProviderError),
     "refusal": Fault("the model declines", PermanentProviderError),
     "content filter": Fault("a filter stops the answer", PermanentProviderError),

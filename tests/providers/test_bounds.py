@@ -83,6 +83,14 @@ def test_a_form_that_is_longer_than_any_model_writes_is_not_kept(
     assert "did not come to an end within 400,000 characters" in fails(spoken_to)
 
 
+def test_an_answer_that_would_grow_when_it_is_unpacked_is_not_unpacked(
+    spoken_to: Bench, server: Server
+) -> None:
+    server.show("compressed", "", {""})
+    for schema in (None, Proposals):
+        assert "sent a compressed answer although it was asked for" in fails(spoken_to, schema)
+
+
 def test_no_key_is_sent_where_a_redirect_leads(spoken_to: Bench, server: Server) -> None:
     server.show("redirect", "", {""})
     before = server.log.read_text().count('"received"')

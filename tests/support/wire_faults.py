@@ -53,6 +53,7 @@ BY_ORDER = {
     "dribbled headers": Fault("dribble_headers"),
     "endless early hints": Fault("hint"),
     "endless": Fault("go_on"),
+    "compressed": Fault("compress"),
     "5 MB": Fault("say"),
     "empty": Fault("say"),
     "refusal": Fault("say"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENDURANCE",
     "MAX_BODY",
+    "CompressedError",
     "OverSizeError",
     "OverTimeError",
     "bound",
@@ -44,6 +45,10 @@ class OverTimeError(Exception):
 
 class OverSizeError(Exception):
     """The body of a response was not at its end after `MAX_BODY` bytes."""
+
+
+class CompressedError(Exception):
+    """The body of a response is compressed, so that its size says nothing of what it becomes."""
 
 
 def bound(model: BaseChatModel, client: str, *, timeout: float) -> None:
@@ -70,11 +75,12 @@ def bound(model: BaseChatModel, client: str, *, timeout: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """What goes along with a request: its deadline."""
+    """What goes along with a request: its deadline, and that the answer is not to be compressed."""
 
     seconds: float
 
     def __call__(self, request: Any) -> None:
+        request.headers["Accept-Encoding"] = "identity"
         timeouts = request.extensions.get("timeout", {})
         patience = _Patience(timeouts.get("read"), self.seconds)
         request.extensions["timeout"] = {**timeouts, "read": patience}
@@ -138,6 +144,8 @@ class _Connection:
 
 def _watch(response: Any) -> None:
     """Have the body of a response counted while it comes."""
+    if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        raise CompressedError
     response.stream = _body(_base(type(response.stream)))(response.stream)
 
 

@@ -25,7 +25,7 @@ from virtual_agora.errors import (
     ProviderError,
     TransientProviderError,
 )
-from virtual_agora.providers.bounds import OverSizeError, OverTimeError
+from virtual_agora.providers.bounds import CompressedError, OverSizeError, OverTimeError
 from virtual_agora.providers.redaction import redact
 from virtual_agora.providers.vendors import VENDORS, check_provider
 
@@ -82,8 +82,8 @@ def translate(
 
     if _is(error, "ContentFilterFinishReasonError"):
         return PermanentProviderError(f"{who} declined to answer.", **refers)
-    if endless := _endless(error, who):
-        return PermanentProviderError(endless[0], hint=endless[1], **refers)
+    if left := _left(error, who):
+        return PermanentProviderError(left[0], hint=left[1], **refers)
     if status is not None and status < 400:
         return PermanentProviderError(
             f"{who} is not at this address: it redirects to another one.",
@@ -130,8 +130,8 @@ def translate(
     return None
 
 
-def _endless(error: Exception, who: str) -> tuple[str, str] | None:
-    """What to say of an answer without an end, and what can be done. It would most likely go on as long again."""
+def _left(error: Exception, who: str) -> tuple[str, str] | None:
+    """What to say of an answer that was not read to its end, and what can be done. The next one would most likely be the same."""
     for cause in _chain(error):
         if isinstance(cause, OverTimeError):
             return (
@@ -142,6 +142,11 @@ def _endless(error: Exception, who: str) -> tuple[str, str] | None:
             return (
                 f"{who} did not come to the end of its answer.",
                 "Give the agent another model.",
+            )
+        if isinstance(cause, CompressedError):
+            return (
+                f"{who} sent a compressed answer although it was asked for a plain one.",
+                "Have the server, or the proxy before it, send answers as they are.",
             )
     return None
 
