@@ -1,11 +1,12 @@
 """Keys taken out of whatever is shown or kept: a server may repeat the key it was sent, anywhere in what it answers.
 
-A key is known as it is, URL-encoded, and in Base64 by itself. One that a server has changed in another way is not known for one.
+A key is known as it is, URL-encoded, and in Base64 by itself, each of them also with any letter escaped as JSON may have it. One that a server has changed in another way is not known for one.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +21,12 @@ Forms = tuple[tuple[str, str], ...]
 
 def redact(text: str) -> str:
     """`text` without any known key: neither those of the environment nor any that was there before."""
-    return _without(text, _forms(tuple(seen_keys().items())))
+    known = _forms(tuple(seen_keys().items()))
+    text = _without(text, known)
+    if "\\" in text:
+        for form, variable in known:
+            text = _escaped(form).sub(f"[{variable}]", text)
+    return text
 
 
 def redacted(value: Any) -> Any:
@@ -59,6 +65,19 @@ def _without(text: str, known: Forms) -> str:
     for form, variable in known:
         text = text.replace(form, f"[{variable}]")
     return text
+
+
+@lru_cache(maxsize=64)
+def _escaped(form: str) -> re.Pattern[str]:
+    """`form` in JSON, where every letter may be written in more than one way."""
+    return re.compile("".join(map(_letter, form)))
+
+
+def _letter(letter: str) -> str:
+    ways = [rf"\\u(?i:{ord(letter):04x})", re.escape(letter)]
+    if letter in '/"\\':
+        ways.insert(0, re.escape(f"\\{letter}"))
+    return f"(?:{'|'.join(ways)})"
 
 
 def _beginning(text: str, form: str) -> int:
