@@ -173,7 +173,7 @@ def failures() -> str:
             "\n## Faults of providers\n",
             f"A wait that a provider asks for is obeyed up to {LONGEST_WAIT:.0f} seconds; a longer one is put to the user at once. The body of "
             f"an answer may take {ENDURANCE} times the agent's `timeout` and {MAX_BODY // 1_000_000} MB, and its text {MAX_ANSWER:,} characters; then "
-            "the connection is closed. Redirects are not followed, since the key would go along. Other roles than participants are never "
+            "the connection is closed. Answers are asked for uncompressed, and a compressed one is not unpacked. Redirects are not followed, since the key would go along. Other roles than participants are never "
             "skipped: the user is asked. `python -m reliability faults` tries each fault with every vendor's SDK in every step.\n",
             "| fault | | error | attempts in all | a participant | another role |",
             "|---|---|---|---|---|---|",

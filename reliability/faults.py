@@ -80,7 +80,14 @@ FAULTS = {
     "empty": Fault("an answer without a word", TransientProviderError),
     "too slow": Fault("nothing for longer than the timeout", TransientProviderError, slow=True),
     "dribble": Fault("a byte now and then, for ever", PermanentProviderError, slow=True),
+    "dribbled headers": Fault(
+        "a header that grows by a byte now and then", PermanentProviderError, slow=True
+    ),
+    "endless early hints": Fault(
+        "status 103 now and then, and no other", PermanentProviderError, slow=True
+    ),
     "endless": Fault("an answer that goes on for ever, at full speed", PermanentProviderError),
+    "compressed": Fault("a compressed answer, which nobody asked for", PermanentProviderError),
     "5 MB": Fault("an answer of 5 MB", PermanentProviderError),
     "refusal": Fault("the model declines", PermanentProviderError),
     "content filter": Fault("a filter stops the answer", PermanentProviderError),

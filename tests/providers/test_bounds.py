@@ -62,6 +62,14 @@ def test_a_server_that_dribbles_is_left_after_a_multiple_of_the_timeout(
         assert "to the end of its answer within 1.2 seconds. Raise this agent's `timeout`" in said
 
 
+# The integrations use two HTTP libraries.
+@pytest.mark.parametrize("spoken_to", ["anthropic", "google"], indirect=True)
+@pytest.mark.parametrize("fault", ["dribbled headers", "endless early hints"])
+def test_so_is_one_whose_answer_never_begins(spoken_to: Bench, server: Server, fault: str) -> None:
+    server.show(fault, "", {""})
+    assert "within 1.2 seconds" in fails(spoken_to, timeout=0.2)
+
+
 def test_a_form_without_an_end_is_left_too(spoken_to: Bench, server: Server) -> None:
     server.show("endless", "", {""})
     for schema in (None, Proposals):
@@ -73,6 +81,14 @@ def test_a_form_that_is_longer_than_any_model_writes_is_not_kept(
 ) -> None:
     server.show("5 MB", "", {""})
     assert "did not come to an end within 400,000 characters" in fails(spoken_to)
+
+
+def test_an_answer_that_would_grow_when_it_is_unpacked_is_not_unpacked(
+    spoken_to: Bench, server: Server
+) -> None:
+    server.show("compressed", "", {""})
+    for schema in (None, Proposals):
+        assert "sent a compressed answer although it was asked for" in fails(spoken_to, schema)
 
 
 def test_no_key_is_sent_where_a_redirect_leads(spoken_to: Bench, server: Server) -> None:
@@ -91,7 +107,8 @@ def test_models_that_share_a_client_bound_it_once_and_leave_its_other_hooks() ->
 
     for timeout in (1.0, 2.0):
         bound(Model(), "client", timeout=timeout)  # type: ignore[arg-type]
-    other, ours = Model.client.event_hooks["response"]
-    assert other is print
+    (ours,) = Model.client.event_hooks["request"]
     assert ours.seconds == 2 * ENDURANCE
+    assert Model.client.event_hooks["response"][0] is print
+    assert len(Model.client.event_hooks["response"]) == 2
     Model.client.close()

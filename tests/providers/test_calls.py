@@ -215,6 +215,28 @@ class TestWhatIs:
     def test_access_refused_under_another_status(self, status: int, said: str) -> None:
         assert isinstance(translated(Refused(status, said)), ProviderAccessError)
 
+    def test_google_may_ask_for_a_wait_beyond_all_numbers(self) -> None:
+        fault = translated(Refused(429, f"{{'retryDelay': '{'9' * 400}s'}}"))
+        assert isinstance(fault, TransientProviderError)
+        assert fault.retry_after is None
+
+    def test_what_cannot_even_be_read_is_no_bug_of_ours(self) -> None:
+        class Unreadable(Exception):
+            def __str__(self) -> str:
+                raise OverflowError
+
+        def caught(module: str) -> Exception:
+            try:
+                exec("raise error", {"error": Unreadable(), "__name__": module})
+            except Unreadable as error:
+                return error
+            raise AssertionError
+
+        fault = translated(caught("openai.responses"))
+        assert isinstance(fault, TransientProviderError)
+        assert "could not be understood: Unreadable." in str(fault)
+        assert translated(caught("virtual_agora.flow")) is None
+
     def test_long_refusals_are_cut(self) -> None:
         fault = translated(Refused(400, "word " * 1000))
         assert isinstance(fault, PermanentProviderError)

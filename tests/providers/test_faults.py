@@ -207,11 +207,22 @@ class TestWaits:
         bench.ask()
         assert 30 <= bench.clock.slept[0] <= 30.5
 
+    @pytest.mark.parametrize(
+        "wait",
+        [
+            "soon",
+            "nan",
+            "inf",
+            "1e400",
+            "-7",
+            "Wed, 21 Oct 99999999999 07:28:00 GMT",
+        ],
+    )
     def test_retry_after_that_makes_no_sense_is_passed_over(
-        self, bench_for: Callable[[str], Bench]
+        self, bench_for: Callable[[str], Bench], wait: str
     ) -> None:
         bench = bench_for("ollama")
-        bench.server.fail(429, retry_after="soon")  # type: ignore[arg-type]
+        bench.server.fail(429, retry_after=wait)  # type: ignore[arg-type]
         bench.says(SPEECH)
         bench.ask()
         assert 0.25 <= bench.clock.slept[0] <= 0.5

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from tests.providers.conftest import KEY, Bench
 from virtual_agora.clock import Clock
-from virtual_agora.errors import NodeExecutionError
+from virtual_agora.errors import MalformedAnswerError, NodeExecutionError
 from virtual_agora.execution.log import SessionLog
 from virtual_agora.main import _tell_bug
 from virtual_agora.providers.redaction import RedactedStream, redact, redacted
@@ -31,6 +32,10 @@ class Said(BaseModel):
     word: str
 
 
+class Strict(Said):
+    model_config = ConfigDict(extra="forbid")
+
+
 def test_an_answer_is_kept_and_streamed_without_the_key(bench: Bench) -> None:
     bench.says(f"I was called with {KEY}, and that is all.")
     result = bench.ask()
@@ -41,7 +46,36 @@ def test_an_answer_is_kept_and_streamed_without_the_key(bench: Bench) -> None:
 def test_a_form_is_kept_without_the_key_however_it_is_written(bench: Bench) -> None:
     escaped = f"\\u{ord(KEY[0]):04x}{KEY[1:]}"
     bench.says(f'{{"word": "{KEY} and {escaped}"}}')
-    assert bench.ask(Said)["data"] == {"word": "[OPENAI_API_KEY] and [OPENAI_API_KEY]"}
+    result = bench.ask(Said)
+    assert result["data"] == {"word": "[OPENAI_API_KEY] and [OPENAI_API_KEY]"}
+    assert json.loads(result["text"]) == result["data"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET.replace("/", r"\/"),
+        r"\u0073k-p\u002Flanted+7d1f0c9a4b",
+        r"sk\u002dp\/lanted+7d1f0c9a4\u0062",
+    ],
+)
+def test_an_answer_off_form_is_kept_and_told_without_the_key_too(
+    bench_for: Callable[[str], Bench], monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("XAI_API_KEY", SECRET)
+    bench = bench_for("openai_compatible")
+    bench.says(f'{{"word": "x", "{written}": "{written}"}}', times=3)
+    with pytest.raises(MalformedAnswerError) as caught:
+        bench.ask(Strict)
+    assert caught.value.answer == '{"word": "x", "[XAI_API_KEY]": "[XAI_API_KEY]"}'
+    said = f"{caught.value}{bench.events}"
+    assert "[XAI_API_KEY]: Extra inputs" in said
+    assert "lanted" not in said
+
+
+def test_letters_that_json_must_escape_are_known_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAI_API_KEY", r'sk-"quoted"\and so on')
+    assert redact(json.dumps(r'It is sk-"quoted"\and so on.')) == '"It is [XAI_API_KEY]."'
 
 
 def test_the_arguments_of_a_tool_are_kept_without_the_key(

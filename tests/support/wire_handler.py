@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import select
@@ -104,11 +105,25 @@ class Handler(BaseHTTPRequestHandler):
         """A byte now and then that says nothing: of a comment in a stream of events, of white space elsewhere."""
         kind = ask.form.kind if self._streams(ask) else "application/json"
         self._begin(kind)
+        self._drop(b"1\r\n:\r\n" if kind == "text/event-stream" else b"1\r\n \r\n")
+
+    def dribble_headers(self, ask: Ask) -> None:
+        """A header whose line does not end."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Word: ")
+        self._drop(b"a")
+
+    def hint(self, ask: Ask) -> None:
+        """Word, again and again, that the answer is about to begin."""
+        self._drop(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+
+    def _drop(self, what: bytes) -> None:
+        """The same now and then, until the client hangs up or long after it should have."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            self._send(b":" if kind == "text/event-stream" else b" ")
+            self.wfile.write(what)
             time.sleep(0.05)
-        self.hang_up(ask)
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def go_on(self, ask: Ask) -> None:
         if self._streams(ask):
@@ -116,6 +131,12 @@ class Handler(BaseHTTPRequestHandler):
         self._begin("application/json")
         for piece in chain([b'{"id": "'], repeat(b"and so on " * 6000)):
             self._send(piece)
+
+    def compress(self, ask: Ask) -> None:
+        """A whole answer, compressed whatever the client takes."""
+        answer = json.dumps(ask.form.whole(ask.model, self.server.answer(ask, ""))).encode()
+        kind = {"Content-Encoding": "gzip"}
+        self._bytes(200, "application/json", gzip.compress(answer), kind)
 
     def cut_off(self, ask: Ask) -> None:
         answer = self.server.answer(ask, "")

@@ -28,7 +28,7 @@ from virtual_agora.errors import (
 from virtual_agora.events import CallFailed, CallFinished, CallRetried, CallStarted, Event, Token
 from virtual_agora.providers.faults import translate
 from virtual_agora.providers.pricing import price
-from virtual_agora.providers.redaction import RedactedStream, redacted
+from virtual_agora.providers.redaction import RedactedStream, redact, redacted
 from virtual_agora.providers.replies import Reply, cut_off, read_reply
 from virtual_agora.providers.requests import (
     NOTHING,
@@ -224,7 +224,7 @@ class ModelCall:
             # A whole answer proves that it is whole; half of one may just have lost its end on the way.
             if reply.ending == "missing":
                 raise self._passing("broke off before the end of its answer") from None
-            return reply, None, str(error)
+            return reply, None, redact(str(error))  # it names fields as the server did
 
     @contextmanager
     def _sending(self) -> Iterator[None]:

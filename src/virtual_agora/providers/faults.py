@@ -7,6 +7,7 @@ it matters only whether it was raised in code that talks to a vendor. Anything e
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import traceback
@@ -25,9 +26,9 @@ from virtual_agora.errors import (
     ProviderError,
     TransientProviderError,
 )
-from virtual_agora.providers.bounds import OverSizeError, OverTimeError
+from virtual_agora.providers.bounds import CompressedError, OverSizeError, OverTimeError
 from virtual_agora.providers.redaction import redact
-from virtual_agora.providers.vendors import VENDORS, check_provider
+from virtual_agora.providers.vendors import VENDORS, Vendor, check_provider
 
 __all__ = ["translate"]
 
@@ -67,7 +68,8 @@ def translate(
 ) -> ProviderError | None:
     """The error of ours that `error` amounts to, or None where it is no provider's fault.
 
-    `now` is used to read a Retry-After given as a date. Keys are taken out of every message.
+    `now` is used to read a Retry-After given as a date. Keys are taken out of every message. Where what came over
+    the wire is such that it cannot even be read, that is the provider's fault, too.
     """
     if isinstance(error, ProviderError):
         return error
@@ -75,15 +77,27 @@ def translate(
         return None
     vendor = check_provider(provider)
     who = f"{vendor.label} ({model})"
+    refers = {"provider": provider, "model": model}
+    try:
+        return _amounts_to(error, vendor, who, refers, now)
+    except Exception:
+        if not _raised_by_vendor_code(error):
+            return None
+        named = type(error).__name__
+        return TransientProviderError(f"{who} could not be understood: {named}.", **refers)
+
+
+def _amounts_to(
+    error: Exception, vendor: Vendor, who: str, refers: dict[str, str], now: datetime
+) -> ProviderError | None:
     status = _status(error)
     words = _words(error)
     detail = _detail(error)
-    refers = {"provider": provider, "model": model}
 
     if _is(error, "ContentFilterFinishReasonError"):
         return PermanentProviderError(f"{who} declined to answer.", **refers)
-    if endless := _endless(error, who):
-        return PermanentProviderError(endless[0], hint=endless[1], **refers)
+    if left := _left(error, who):
+        return PermanentProviderError(left[0], hint=left[1], **refers)
     if status is not None and status < 400:
         return PermanentProviderError(
             f"{who} is not at this address: it redirects to another one.",
@@ -130,8 +144,8 @@ def translate(
     return None
 
 
-def _endless(error: Exception, who: str) -> tuple[str, str] | None:
-    """What to say of an answer without an end, and what can be done. It would most likely go on as long again."""
+def _left(error: Exception, who: str) -> tuple[str, str] | None:
+    """What to say of an answer that was not read to its end, and what can be done. The next one would most likely be the same."""
     for cause in _chain(error):
         if isinstance(cause, OverTimeError):
             return (
@@ -142,6 +156,11 @@ def _endless(error: Exception, who: str) -> tuple[str, str] | None:
             return (
                 f"{who} did not come to the end of its answer.",
                 "Give the agent another model.",
+            )
+        if isinstance(cause, CompressedError):
+            return (
+                f"{who} sent a compressed answer although it was asked for a plain one.",
+                "Have the server, or the proxy before it, send answers as they are.",
             )
     return None
 
@@ -226,19 +245,22 @@ def _retry_after(error: Exception, words: str, now: datetime) -> float | None:
         if value := headers.get("retry-after"):
             return _seconds(value, now)
     found = _RETRY_DELAY.search(words)
-    return float(found[1]) if found else None
+    return _seconds(found[1], now) if found else None
 
 
 def _seconds(value: str, now: datetime, *, scale: float = 1.0) -> float | None:
+    """A wait given in seconds, or as the date of its end; None for what is no wait that could be kept."""
     try:
-        return max(0.0, float(value) * scale)
+        seconds = float(value) * scale
     except ValueError:
         pass
+    else:
+        return seconds if 0 <= seconds < math.inf else None
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+        return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
 
 
 def _raised_by_vendor_code(error: Exception) -> bool:

@@ -1,7 +1,7 @@
 """Keys taken out of whatever is shown or kept: a server may repeat the key it was sent, anywhere in what it answers.
 
-A key is known as it is, URL-encoded, and in Base64 by itself. One that a server has changed in another way is not known for one.
-Passwords of databases are told to no model, and may be words that people use: they are taken out only of what is said beside
+A key is known as it is, URL-encoded, and in Base64 by itself, each of them also with any letter escaped as JSON may have it. One that a server has changed in
+another way is not known for one. Passwords of databases are told to no model, and may be words that people use: they are taken out only of what is said beside
 a session, in errors and logs.
 """
 
@@ -39,7 +39,11 @@ def redact(text: str, *, passwords: bool = False) -> str:
     With `passwords` it is without those of databases too; one of fewer than `SHORTEST` characters counts where it is a word
     of its own.
     """
-    text = _without(text, _forms(tuple(seen_keys().items())))
+    known = _forms(tuple(seen_keys().items()))
+    text = _without(text, known)
+    if "\\" in text:
+        for form, variable in known:
+            text = _escaped(form).sub(f"[{variable}]", text)
     return _without_passwords(text) if passwords else text
 
 
@@ -88,6 +92,19 @@ def _without(text: str, known: Forms) -> str:
     for form, variable in known:
         text = text.replace(form, f"[{variable}]")
     return text
+
+
+@lru_cache(maxsize=64)
+def _escaped(form: str) -> re.Pattern[str]:
+    """`form` in JSON, where every letter may be written in more than one way."""
+    return re.compile("".join(map(_letter, form)))
+
+
+def _letter(letter: str) -> str:
+    ways = [rf"\\u(?i:{ord(letter):04x})", re.escape(letter)]
+    if letter in '/"\\':
+        ways.insert(0, re.escape(f"\\{letter}"))
+    return f"(?:{'|'.join(ways)})"
 
 
 def _beginning(text: str, form: str) -> int:
