@@ -77,7 +77,7 @@ def translate(
         return None
     vendor = check_provider(provider)
     who = f"{vendor.label} ({model})"
-    refers = {"provider": provider, "model": model}
+    refers: dict[str, Any] = {"provider": provider, "model": model}
     try:
         return _amounts_to(error, vendor, who, refers, now)
     except Exception:
@@ -88,7 +88,7 @@ def translate(
 
 
 def _amounts_to(
-    error: Exception, vendor: Vendor, who: str, refers: dict[str, str], now: datetime
+    error: Exception, vendor: Vendor, who: str, refers: dict[str, Any], now: datetime
 ) -> ProviderError | None:
     status = _status(error)
     words = _words(error)
