@@ -86,6 +86,7 @@ ATTACKS: tuple[Attack, ...] = (
         overwriting="fine\rforged\x08\x08\x7f\x07",
         reordering="\u202e\u2066gnp.exe\u2069\u200f",
         invisible_letters="\U000e0001\U000e0041\U000e0042",
+        letters_that_smuggle="a\u200b\u00ad\u3164\U000e0100\U000e01ef\ufe00\ufe01\ufe0f",
         other_line_ends="one\x85two\u2028three\u2029four\x0bfive\x0csix",
     ),
     *_texts(

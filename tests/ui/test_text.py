@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from virtual_agora.cleaning import clean
+from virtual_agora.cleaning import clean, plain_json
 from virtual_agora.ui.text import Cleaner, duration, money, one_line, tokens, wrap
 
 NASTY = "a\x1b[31mred\x1b[0m \x1b]8;;http://x\x07link\x1b]8;;\x1b\\ \x1b[2J\x9b1m\r\nb\tc \u202edrawkcab\u202c\x00\x07"
@@ -15,6 +15,43 @@ NASTY = "a\x1b[31mred\x1b[0m \x1b]8;;http://x\x07link\x1b]8;;\x1b\\ \x1b[2J\x9b1
 
 def test_what_steers_a_terminal_is_taken_out() -> None:
     assert clean(NASTY) == "ared link \nb    c drawkcab"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",  # the flag of Scotland
+        "👩‍👩‍👧 ❤️ 葛\U000e0100 می‌خواهم क्‍ष",
+        "ᠬᠠᠭ\u180eᠠ",
+        "שלום, العالم",
+    ],
+)
+def test_what_a_script_or_an_emoji_needs_stays(text: str) -> None:
+    assert clean(text) == text
+    assert plain_json(text) == f'"{text}"'
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a\u200bb\u00adc\u3164d\u2800e", "abcd e"),
+        ("a" + "".join(chr(0xE0100 + n) for n in range(240)) + "b", "ab"),
+        ("葛\U000e0100\U000e0101\U000e0102", "葛\U000e0100"),
+        ("❤\ufe0f\ufe01\ufe02", "❤\ufe0f"),
+        ("\U0001f3f4" + "\U000e0061" * 40 + "\U000e007f", "\U0001f3f4"),
+        ("a\u180eb", "ab"),
+    ],
+)
+def test_letters_that_nobody_sees_carry_nothing(text: str, left: str) -> None:
+    assert clean(text) == left
+
+
+def test_words_in_the_wrong_encoding_are_not_lost() -> None:
+    text = "“one” and “two”, “Ûn” or ‘three’".encode().decode("latin-1")
+    for word in ("one", " and ", "two", "n", " or ", "three"):
+        assert word in clean(text)
+    assert clean("\x1b]0;a\nb\x07") == "]0;a\nb"
+    assert "long" in clean("\x1b]0;" + "long" * 100 + "\x07")
 
 
 @given(st.lists(st.integers(0, len(NASTY))))

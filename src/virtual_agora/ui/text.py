@@ -11,7 +11,7 @@ from virtual_agora.cleaning import clean
 __all__ = ["Cleaner", "count", "duration", "money", "one_line", "tokens", "wrap"]
 
 _UNFINISHED = re.compile(
-    r"(?:\x1b|\x1b\[[0-?]*[ -/]*|\x9b[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*\x1b?"
+    r"(?:\x1b|\x1b\[[0-?]*[ -/]*|\x9b[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\r\n]{0,256}\x1b?"
     r"|\x1b[ -/]+|\r)\Z"
 )
 _LONGEST_ESCAPE = 4096
