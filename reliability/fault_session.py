@@ -16,6 +16,7 @@ from typing import Any
 
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
+from tests.support.wire_faults import BY_ORDER
 from tests.support.wire_server import Server
 
 from virtual_agora import providers
@@ -154,6 +155,9 @@ class Panel:
         if failing.requests(step) != failing.sent(step) and fault != "connection refused":
             asked, sent = failing.requests(step), failing.sent(step)
             found.wrong.append(f"{asked} requests came of {sent} attempts")
+        asked_for = float(BY_ORDER[fault].headers.get("Retry-After", 0))
+        if hasty := [wait for wait in failing.waits() if wait < asked_for]:
+            found.wrong.append(f"waits {hasty} seconds, not {asked_for:g}")
         with _Watch(self._server.log) as later:
             leg = self._agora.run_leg(name, _retrying(), listener=later.tell)
         if leg.status != "complete":
@@ -239,6 +243,10 @@ class _Watch:
         """What the steps of the leg have put on record."""
         finished = (event for event in self._events if isinstance(event, StepFinished))
         return [notice for event in finished for notice in event.update.get("notices", ())]
+
+    def waits(self) -> list[float]:
+        """Seconds before each attempt that was not the first."""
+        return [event.wait for event in self._events if isinstance(event, CallRetried)]
 
     def attempts(self, step: Step) -> int:
         return max(self._calls(step).values(), default=0)
