@@ -42,7 +42,7 @@ from virtual_agora.flow.error_recovery import TABLE
 from virtual_agora.flow.graph_v13 import NODES, VirtualAgoraV13Flow
 from virtual_agora.main import parser
 from virtual_agora.prompts import PROMPTS
-from virtual_agora.providers.bounds import ENDURANCE, MAX_BODY
+from virtual_agora.providers.bounds import ENDURANCE, MAX_BODY, TIMEOUTS
 from virtual_agora.providers.calls import MAX_ANSWER
 from virtual_agora.providers.faults import LONGEST_WAIT
 from virtual_agora.providers.vendors import VENDORS
@@ -171,8 +171,8 @@ def failures() -> str:
             "|---|---|---|",
             *rows,
             "\n## Faults of providers\n",
-            f"A wait that a provider asks for is obeyed up to {LONGEST_WAIT:.0f} seconds; a longer one is put to the user at once. The body of "
-            f"an answer may take {ENDURANCE} times the agent's `timeout` and {MAX_BODY // 1_000_000} MB, and its text {MAX_ANSWER:,} characters; then "
+            f"A wait that a provider asks for is obeyed up to {LONGEST_WAIT:.0f} seconds; a longer one is put to the user at once. An "
+            f"answer may take {TIMEOUTS} times the agent's `timeout`, or {ENDURANCE:,.0f} seconds if that is more, and {MAX_BODY // 1_000_000} MB, and its text {MAX_ANSWER:,} characters; then "
             "the connection is closed. Answers are asked for uncompressed, and a compressed one is not unpacked. Redirects are not followed, since the key would go along. Other roles than participants are never "
             "skipped: the user is asked. `python -m reliability faults` tries each fault with every vendor's SDK in every step.\n",
             "| fault | | error | attempts in all | a participant | another role |",

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +16,10 @@ from typing import Any
 
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
+from tests.support.wire_faults import BY_ORDER
 from tests.support.wire_server import Server
 
+from virtual_agora import providers
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import Config
 from virtual_agora.events import CallFinished, CallRetried, CallStarted, Event, StepFinished
@@ -152,6 +155,9 @@ class Panel:
         if failing.requests(step) != failing.sent(step) and fault != "connection refused":
             asked, sent = failing.requests(step), failing.sent(step)
             found.wrong.append(f"{asked} requests came of {sent} attempts")
+        asked_for = float(BY_ORDER[fault].headers.get("Retry-After", 0))
+        if hasty := [wait for wait in failing.waits() if wait < asked_for]:
+            found.wrong.append(f"waits {hasty} seconds, not {asked_for:g}")
         with _Watch(self._server.log) as later:
             leg = self._agora.run_leg(name, _retrying(), listener=later.tell)
         if leg.status != "complete":
@@ -238,6 +244,10 @@ class _Watch:
         finished = (event for event in self._events if isinstance(event, StepFinished))
         return [notice for event in finished for notice in event.update.get("notices", ())]
 
+    def waits(self) -> list[float]:
+        """Seconds before each attempt that was not the first."""
+        return [event.wait for event in self._events if isinstance(event, CallRetried)]
+
     def attempts(self, step: Step) -> int:
         return max(self._calls(step).values(), default=0)
 
@@ -320,6 +330,9 @@ def serving() -> Iterator[tuple[Agora, Server]]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         stack.callback(server.server_close)
         stack.callback(server.shutdown)
+        # The far end is looked up at every call; here it is as usual but for half an hour that no cell has.
+        stack.callback(setattr, providers, "create_provider", providers.create_provider)
+        providers.create_provider = partial(providers.create_provider, endurance=0.0)
         yield stack.enter_context(Agora(folder / "data", clock=_Unwaiting())), server
 
 

@@ -94,6 +94,8 @@ FAULTS = {
     "redirect": Fault("status 307", PermanentProviderError),
     "off form": Fault("never in the form asked for", MalformedAnswerError, form_only=True),
     "off form once": Fault("in the form asked for when told so", None, attempts=2, form_only=True),
+    "busy for long": Fault("429, every time", TransientProviderError),
+    "busy for 100 s": Fault("429 with Retry-After: 100, every time", TransientProviderError),
 }
 """What each fault is; what follows from it, the table of errors says. In free text no form can be missed."""
 
@@ -212,6 +214,8 @@ def section(found: dict[str, Any]) -> str:
         f"**{right:,} of {found['cells']:,} came to what [the table of errors](reference/errors.md) says**: the outcome and the number of "
         "attempts, a valid state after the step and at the end, an end that is reached, no finished call of another member made again, "
         "every failed call counted.\n",
+        "A wait that a provider asks for takes no time here; it is checked that the call would have waited as long. A model that declines in the "
+        "words of an answer, where the vendor's API has no other way, has answered: in free text that is no fault.\n",
         "Cells that did so, of those of all steps:\n",
         _row("fault", *VENDOR_PATHS),
         _row(*["---"] * (len(VENDOR_PATHS) + 1)),

@@ -7,6 +7,43 @@ from tests.production.test_faults import ASKING
 
 from virtual_agora.providers.vendors import VENDORS
 
+OUTCOMES = {
+    "key refused": ("asked 1", "asked 1", "asked 1"),
+    "quota used up": ("asked 1", "asked 1", "asked 1"),
+    "busy twice": ("answered 3", "answered 3", "answered 3"),
+    "busy for minutes": ("asked 1", "asked 1", "asked 1"),
+    "busy for long": ("skipped 3", "skipped 3", "asked 3"),
+    "busy for 100 s": ("skipped 3", "skipped 3", "asked 3"),
+    "always 500": ("skipped 3", "skipped 3", "asked 3"),
+    "connection refused": ("skipped 3", "skipped 3", "asked 3"),
+    "cut off": ("skipped 3", "skipped 3", "asked 3"),
+    "ends early": ("skipped 3", "skipped 3", "asked 3"),
+    "malformed": ("skipped 3", "skipped 3", "asked 3"),
+    "HTML page": ("skipped 3", "skipped 3", "asked 3"),
+    "empty": ("skipped 3", "skipped 3", "asked 3"),
+    "too slow": ("skipped 3", "skipped 3", "asked 3"),
+    "dribble": ("skipped 1", "skipped 1", "asked 1"),
+    "dribbled headers": ("skipped 1", "skipped 1", "asked 1"),
+    "endless early hints": ("skipped 1", "skipped 1", "asked 1"),
+    "endless": ("skipped 1", "skipped 1", "asked 1"),
+    "compressed": ("skipped 1", "skipped 1", "asked 1"),
+    "5 MB": ("skipped 1", "skipped 1", "asked 1"),
+    "refusal": ("skipped 1", "answered 1", "asked 1"),
+    "content filter": ("skipped 1", "skipped 1", "asked 1"),
+    "redirect": ("skipped 1", "skipped 1", "asked 1"),
+    "off form": ("abstained 3", "answered 1", "abstained 3"),
+    "off form once": ("repaired 2", "answered 1", "repaired 2"),
+}
+"""With OpenAI: of a participant's form and free text, and of the moderator's form. Not from the table of errors, which may be wrong."""
+
+
+def test_the_table_of_errors_comes_to_this():
+    steps = ("agenda_voting", "discussion_round", "collate_proposals")
+    assert {
+        fault: tuple("{} {}".format(*expected(Cell("openai", fault, step))) for step in steps)
+        for fault in FAULTS
+    } == OUTCOMES
+
 
 def test_what_was_chosen_has_every_fault_vendor_and_step():
     some = chosen()

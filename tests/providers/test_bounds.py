@@ -17,7 +17,7 @@ from tests.providers.conftest import KEY, SERVED, Bench
 from tests.providers.test_answers import Proposals
 from tests.support.wire_server import Server
 from virtual_agora.errors import PermanentProviderError
-from virtual_agora.providers.bounds import ENDURANCE, bound
+from virtual_agora.providers.bounds import ENDURANCE, TIMEOUTS, bound
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def spoken_to(
 def fails(bench: Bench, schema: type[BaseModel] | None = Proposals, **options: float) -> str:
     """What is said of a call that fails for good, at the first attempt."""
     with pytest.raises(PermanentProviderError) as caught:
-        bench.ask(schema, **options)
+        bench.ask(schema, endurance=0.0, **options)
     assert bench.retries() == []
     assert KEY not in str(caught.value)
     return str(caught.value)
@@ -58,8 +58,18 @@ def test_a_server_that_dribbles_is_left_after_a_multiple_of_the_timeout(
     for schema in (Proposals, None) if spoken_to.provider == "grok" else (Proposals,):
         began = time.monotonic()
         said = fails(spoken_to, schema, timeout=0.2)
-        assert time.monotonic() - began >= 0.2 * ENDURANCE
+        assert time.monotonic() - began >= 0.2 * TIMEOUTS
         assert "to the end of its answer within 1.2 seconds. Raise this agent's `timeout`" in said
+
+
+@pytest.mark.parametrize("spoken_to", ["anthropic"], indirect=True)
+def test_a_model_that_is_slow_but_never_silent_is_heard_to_its_end(
+    spoken_to: Bench, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.show("", "", ())
+    monkeypatch.setattr(server, "latency", 1.5)  # seconds, over all words of an answer
+    assert TIMEOUTS * 0.2 < 1.5 < ENDURANCE
+    assert spoken_to.ask(timeout=0.2)["text"].endswith("take it up.")
 
 
 # The integrations use two HTTP libraries.
@@ -106,9 +116,9 @@ def test_models_that_share_a_client_bound_it_once_and_leave_its_other_hooks() ->
         client = httpx.Client(event_hooks={"response": [print]})
 
     for timeout in (1.0, 2.0):
-        bound(Model(), "client", timeout=timeout)  # type: ignore[arg-type]
+        bound(Model(), "client", timeout=timeout, endurance=0.0)  # type: ignore[arg-type]
     (ours,) = Model.client.event_hooks["request"]
-    assert ours.seconds == 2 * ENDURANCE
+    assert ours.seconds == 2 * TIMEOUTS
     assert Model.client.event_hooks["response"][0] is print
     assert len(Model.client.event_hooks["response"]) == 2
     Model.client.close()

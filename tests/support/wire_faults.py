@@ -43,6 +43,8 @@ BY_ORDER = {
     "quota used up": Fault("out_of_quota"),
     "busy twice": refusal(429, "rate_limit_exceeded", retry_after=7, times=2),
     "busy for minutes": refusal(429, "rate_limit_exceeded", retry_after=300),
+    "busy for long": refusal(429, "rate_limit_exceeded"),
+    "busy for 100 s": refusal(429, "rate_limit_exceeded", retry_after=100),
     "always 500": refusal(500, "server_error"),
     "connection refused": Fault("hang_up"),
     "cut off": Fault("cut_off"),

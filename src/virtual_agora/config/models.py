@@ -87,7 +87,7 @@ class AgentConfig(Strict):
     max_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     """The most tokens in one answer."""
     timeout: float | None = Field(default=None, gt=0, le=MAX_TIMEOUT)
-    """Seconds of silence after which a call has failed; a whole answer may take six times as long."""
+    """Seconds of silence after which a call has failed; a whole answer may take six times as long, and half an hour in any case."""
 
     @field_validator("provider")
     @classmethod

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 __all__ = [
     "ENDURANCE",
     "MAX_BODY",
+    "TIMEOUTS",
     "CompressedError",
     "OverSizeError",
     "OverTimeError",
     "bound",
 ]
 
-ENDURANCE = 6
-"""Timeouts that one response may take in all, headers included."""
+TIMEOUTS = 6
+"""Timeouts that one response may take in all, headers included, where that is more than `ENDURANCE`."""
+
+ENDURANCE = 1800.0
+"""Seconds that one response may take in all whatever the timeout is: a slow model that never falls silent is none that hangs."""
 
 MAX_BODY = 64_000_000
 """Bytes of one response: many times what the longest answer takes, a frame around every token included."""
@@ -51,10 +55,13 @@ class CompressedError(Exception):
     """The body of a response is compressed, so that its size says nothing of what it becomes."""
 
 
-def bound(model: BaseChatModel, client: str, *, timeout: float) -> None:
+def bound(
+    model: BaseChatModel, client: str, *, timeout: float, endurance: float = ENDURANCE
+) -> None:
     """Bound every response that comes through a client of `model`; `client` says where its integration keeps it.
 
-    `timeout` is its timeout of silence, in seconds.
+    `timeout` is its timeout of silence, `endurance` what it may take in all if that is more than `TIMEOUTS` of
+    them; both in seconds.
     """
     http: Any = attrgetter(client)(model)
     # A key goes along to wherever a redirect leads, unless it is in the one header the HTTP library knows for keys.
@@ -68,7 +75,7 @@ def bound(model: BaseChatModel, client: str, *, timeout: float) -> None:
     others = [hook for hook in hooks["response"] if hook is not _watch]
     http.event_hooks = {
         **hooks,
-        "request": [*asking, _Asking(ENDURANCE * timeout)],
+        "request": [*asking, _Asking(max(endurance, TIMEOUTS * timeout))],
         "response": [*others, _watch],
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from virtual_agora.addresses import refuse_secrets
 from virtual_agora.errors import ConfigurationError, MissingExtraError
-from virtual_agora.providers.bounds import bound
+from virtual_agora.providers.bounds import ENDURANCE, bound
 from virtual_agora.providers.vendors import Settings, Vendor, check_provider, key_of, require_key
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ def create_provider(
     temperature: float | None = None,
     max_tokens: int | None = None,
     timeout: float | None = None,
+    endurance: float = ENDURANCE,
     persona: str | None = None,
     seed: int = 0,
 ) -> BaseChatModel:
     """A chat model of `provider`. `timeout` is in seconds of silence, `max_tokens` bounds one answer.
 
-    No answer takes longer than `bounds.ENDURANCE` timeouts in all.
+    No answer takes longer than `bounds.TIMEOUTS` timeouts in all, or than `endurance` seconds if that is more.
 
     `persona` and `seed` shape the offline provider; other models are told their persona in the prompt.
     Raises ConfigurationError, MissingKeyError or MissingExtraError; nothing is sent anywhere.
@@ -57,7 +58,7 @@ def create_provider(
     )
     made: BaseChatModel = _integration(vendor)(**vendor.arguments(settings))
     for client in vendor.clients:
-        bound(made, client, timeout=settings.timeout)
+        bound(made, client, timeout=settings.timeout, endurance=endurance)
     if temperature is not None and (made.profile or {}).get("temperature") is False:
         raise ConfigurationError(
             f"{vendor.label} lets no one set the temperature of {model}.",

@@ -84,7 +84,9 @@ def translate(
         if not _raised_by_vendor_code(error):
             return None
         named = type(error).__name__
-        return TransientProviderError(f"{who} could not be understood: {named}.", **refers)
+        return TransientProviderError(
+            f"{who} could not be understood: {named}.", retry_after=None, **refers
+        )
 
 
 def _amounts_to(
