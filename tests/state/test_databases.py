@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from tests.conftest import THEME, TestClock, offline_config
@@ -244,6 +245,37 @@ def test_a_server_that_goes_away_in_mid_session_costs_no_call_twice(tmp_path, cl
         assert agora.run_leg("s", default_answer).status == "complete"
         # The sixth answer could not be saved then. It was kept, and is not asked for again.
         assert Counter(asked) == all_of_it
+
+
+def test_while_an_answer_is_being_saved_no_further_call_is_paid_for(tmp_path, cluster, asked):
+    """A server that hangs in a commit, without refusing it: here the table is locked."""
+    database = cluster.url(cluster.ready())
+    with (
+        Agora(tmp_path / "data", database, clock=TestClock()) as agora,
+        psycopg.connect(database) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        config = offline_config(positions="off")
+        agora.create(
+            config, session_id="s", theme=THEME, topics=["Cost?"], reports_dir=tmp_path / "r"
+        )
+        hangs = threading.Event()
+
+        def hang():
+            other.execute("LOCK TABLE checkpoint_writes IN SHARE MODE")
+            hangs.set()
+
+        asked.at[1] = hang
+        running = pool.submit(agora.run_leg, "s", default_answer)
+        assert hangs.wait(30)
+        with pytest.raises(TimeoutError):
+            running.result(1)
+        # One more may be on its way before the first answer is begun to be saved.
+        calls = len(asked)
+        other.commit()
+        assert calls <= 2
+        assert running.result(60).status == "complete"
+        assert len(asked) > 10
 
 
 def test_a_password_is_printed_logged_and_kept_nowhere(say, cluster, tmp_path, monkeypatch):
