@@ -21,6 +21,7 @@ from virtual_agora.errors import (
     NodeExecutionError,
     SessionLockedError,
     SessionTakenOverError,
+    StorageError,
     UsageError,
 )
 from virtual_agora.execution.session import Agora
@@ -198,6 +199,34 @@ def written(folder, database, session):
         ]
 
 
+def spoil(folder, database, change):
+    """Have the database refuse a change to its leases."""
+    if database:
+        with psycopg.connect(database) as connection:
+            connection.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql "
+                "AS $$ BEGIN RAISE EXCEPTION 'spoilt'; END $$"
+            )
+            connection.execute(
+                f"CREATE TRIGGER spoilt BEFORE {change} ON session_leases EXECUTE FUNCTION refuse()"
+            )
+        return
+    with closing(sqlite3.connect(folder / "data" / DATABASE)) as connection:
+        connection.execute(
+            f"CREATE TRIGGER spoilt BEFORE {change} ON session_leases "
+            "BEGIN SELECT RAISE(ABORT, 'spoilt'); END"
+        )
+
+
+def mend(folder, database):
+    if database:
+        with psycopg.connect(database) as connection:
+            connection.execute("DROP TRIGGER spoilt ON session_leases")
+        return
+    with closing(sqlite3.connect(folder / "data" / DATABASE)) as connection:
+        connection.execute("DROP TRIGGER spoilt")
+
+
 def undated(value):
     """The same without the session's name and without times."""
     if isinstance(value, dict):
@@ -289,6 +318,18 @@ def test_a_holder_that_froze_in_the_middle_of_writing_is_cut_off(tmp_path, clust
         with pytest.raises(psycopg.OperationalError):
             stack.close()
         assert second._saver.session_ids() == ["s"]
+
+
+def test_a_session_that_could_not_be_begun_is_free(tmp_path, database):
+    with opened(tmp_path, database) as first, opened(tmp_path, database) as second:
+        with first._saver.leases.hold("s"):
+            pass
+        spoil(tmp_path, database, "UPDATE")
+        with pytest.raises(StorageError, match="spoilt"):
+            begin(first, "s")
+        mend(tmp_path, database)
+        assert begin(second, "s") == "s"
+        assert first.run_leg("s", default_answer).status == "complete"
 
 
 def test_one_instance_runs_a_session_once(tmp_path, database):

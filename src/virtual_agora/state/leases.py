@@ -108,9 +108,14 @@ class Leases:
             if not self._table.claim(session_id, token):
                 continue
             holder = f"{os.getpid()} on {socket.gethostname()}"
-            if self._table.begin(session_id, token, self._term, holder):
+            begun = False
+            try:
+                begun = self._table.begin(session_id, token, self._term, holder)
+            finally:
+                if not begun:
+                    self._table.let_go(session_id, token)
+            if begun:
                 return token
-            self._table.let_go(session_id, token)
         raise _locked(session_id, "one that came first")
 
     def _is_over(self, session_id: str, last: Tenure) -> bool:
