@@ -17,7 +17,7 @@ from tests.state.test_checkpoints import Spell
 from tests.support.databases import OWNER, PASSWORD, STRANGER
 
 from virtual_agora import providers
-from virtual_agora.errors import StorageError, UsageError
+from virtual_agora.errors import NodeExecutionError, StorageError, UsageError
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
 from virtual_agora.providers.offline import OfflineChatModel
@@ -244,6 +244,36 @@ def test_a_server_that_goes_away_in_mid_session_costs_no_call_twice(tmp_path, cl
         cluster.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert agora.run_leg("s", default_answer).status == "complete"
         # The sixth answer could not be saved then. It was kept, and is not asked for again.
+        assert Counter(asked) == all_of_it
+
+
+def test_answers_are_kept_for_as_long_as_nobody_else_has_the_session(tmp_path, cluster, asked):
+    name = cluster.ready()
+
+    def refuse():
+        cluster.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql "
+            "AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$",
+            name,
+        )
+        cluster.execute(
+            "CREATE TRIGGER refused BEFORE INSERT ON checkpoint_writes EXECUTE FUNCTION refuse()",
+            name,
+        )
+
+    with Agora(tmp_path / "data", cluster.url(name), clock=TestClock()) as agora:
+        values = {"theme": THEME, "topics": ["What does it cost?"], "reports_dir": tmp_path}
+        for session in ("s", "undisturbed"):
+            agora.create(offline_config(), session_id=session, **values)
+        agora.run_leg("undisturbed", default_answer)
+        all_of_it = Counter(asked)
+        asked.clear()
+        asked.at[6] = refuse
+        for _ in range(3):
+            with pytest.raises((StorageError, NodeExecutionError), match="refused"):
+                agora.run_leg("s", default_answer)
+        cluster.execute("DROP TRIGGER refused ON checkpoint_writes", name)
+        assert agora.run_leg("s", default_answer).status == "complete"
         assert Counter(asked) == all_of_it
 
 

@@ -194,7 +194,7 @@ class SessionSaver(BaseCheckpointSaver[str]):
         with storage_errors(self.place):
             self.check_held(session_id)
             if self._refused.get(session_id):
-                self._save_refused(session_id, self.leases.token(session_id))
+                self._save_refused(session_id)
 
     def check_held(self, session_id: str) -> None:
         """See whether a session that this process holds is still its own.
@@ -206,13 +206,13 @@ class SessionSaver(BaseCheckpointSaver[str]):
         if token is not None and self._latest_token(session_id) != token:
             raise self._taken_over(session_id)
 
-    def _save_refused(self, session_id: str, token: int | None) -> None:
+    def _save_refused(self, session_id: str) -> None:
         with self._mending:
             refused = self._refused[session_id]
             while refused:
                 missed = refused[0]
                 # Where others went on with the session meanwhile, it is of a past that was not theirs.
-                if token is None or missed.token is None or token <= missed.token + 1:
+                if missed.token is None or self.leases.is_unbroken(session_id, missed.token):
                     self._put_writes(*missed[1:])
                 del refused[0]
 
