@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
 
@@ -27,6 +28,7 @@ from virtual_agora.errors import (
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
 from virtual_agora.providers.offline import OfflineChatModel
+from virtual_agora.state.postgres_server import LOCK
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.stores import thread
 
@@ -330,6 +332,29 @@ def test_a_session_that_could_not_be_begun_is_free(tmp_path, database):
         mend(tmp_path, database)
         assert begin(second, "s") == "s"
         assert first.run_leg("s", default_answer).status == "complete"
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
+def test_who_waits_to_write_while_another_takes_over_writes_nothing(tmp_path, cluster, isolation):
+    name = cluster.ready()
+    cluster.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
+    database = cluster.url(name)
+    with (
+        opened(tmp_path, database) as agora,
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(database) as other,
+        agora._saver.leases.hold("s"),
+    ):
+        other.execute(f"SELECT pg_advisory_xact_lock({LOCK})", ("s", 0))
+        writing = pool.submit(agora._saver.put, thread("s"), empty_checkpoint(), {}, {})
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while not cluster.execute(waiting, name):
+            assert not writing.done()
+        other.execute("UPDATE session_leases SET token = token + 1")
+        other.commit()
+        with pytest.raises(SessionTakenOverError):
+            writing.result(30)
+        assert agora._saver.session_ids() == []
 
 
 def test_one_instance_runs_a_session_once(tmp_path, database):
