@@ -357,6 +357,15 @@ def test_who_waits_to_write_while_another_takes_over_writes_nothing(tmp_path, cl
         assert agora._saver.session_ids() == []
 
 
+def test_of_two_threads_one_gets_the_lock_of_a_tenure(tmp_path, database):
+    with opened(tmp_path, database) as agora, opened(tmp_path, database) as other:
+        leases = agora._saver.leases._table
+        assert [leases.claim("s", 1), leases.claim("s", 1)] == [True, False]
+        assert not other._saver.leases._table.claim("s", 1)
+        leases.let_go("s", 1)
+        assert other._saver.leases._table.claim("s", 1)
+
+
 def test_one_instance_runs_a_session_once(tmp_path, database):
     with opened(tmp_path, database) as agora, agora._saver.leases.hold("s"):
         with pytest.raises(SessionLockedError), agora._saver.leases.hold("s"):
