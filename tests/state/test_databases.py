@@ -17,7 +17,7 @@ from tests.state.test_checkpoints import Spell
 from tests.support.databases import OWNER, PASSWORD, STRANGER
 
 from virtual_agora import providers
-from virtual_agora.errors import NodeExecutionError, StorageError, UsageError
+from virtual_agora.errors import NodeExecutionError, SessionTakenOverError, StorageError, UsageError
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
 from virtual_agora.providers.offline import OfflineChatModel
@@ -306,6 +306,38 @@ def test_while_an_answer_is_being_saved_no_further_call_is_paid_for(tmp_path, cl
         assert calls <= 2
         assert running.result(60).status == "complete"
         assert len(asked) > 10
+
+
+def test_whoever_is_cut_off_in_the_middle_of_a_run_is_told_that_another_has_the_session(
+    tmp_path, cluster, asked
+):
+    name = cluster.ready()
+    database = cluster.url(name)
+    hangs = threading.Event()
+    with (
+        Agora(tmp_path / "data", database, clock=TestClock()) as agora,
+        psycopg.connect(database) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        agora.create(
+            offline_config(), session_id="s", theme=THEME, topics=["Cost?"], reports_dir=tmp_path
+        )
+
+        def hang():
+            other.execute("LOCK TABLE checkpoints IN SHARE MODE")
+            hangs.set()
+
+        asked.at[1] = hang
+        running = pool.submit(agora.run_leg, "s", default_answer)
+        assert hangs.wait(30)
+        waiting = "FROM pg_locks WHERE locktype = 'relation' AND NOT granted"
+        while not cluster.execute(f"SELECT 1 {waiting}", name):
+            assert not running.done()
+        cluster.execute("UPDATE session_leases SET token = token + 1", name)
+        cluster.execute(f"SELECT pg_terminate_backend(pid) {waiting}", name)
+        other.commit()
+        with pytest.raises(SessionTakenOverError):
+            running.result(60)
 
 
 def test_a_password_is_printed_logged_and_kept_nowhere(say, cluster, tmp_path, monkeypatch):
