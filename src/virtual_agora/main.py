@@ -12,6 +12,8 @@ from pathlib import Path
 from traceback import format_exception
 from types import TracebackType
 
+from virtual_agora.errors import Exit, NodeExecutionError, VirtualAgoraError
+
 __all__ = ["cli", "main", "parser"]
 
 MOST_AT_A_TIME = 64
@@ -166,11 +168,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line and return its exit code; errors are printed, not raised."""
-    chosen = parser().parse_args(arguments)
-    # Imported only here, so that --help answers at once.
-    from virtual_agora.errors import Exit, NodeExecutionError, VirtualAgoraError
-
     try:
+        chosen = parser().parse_args(arguments)
+        # Imported only here, so that --help answers at once.
         from virtual_agora import commands
         from virtual_agora.ui.interruption import discard_output
 

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from contextvars import ContextVar
 
@@ -21,11 +22,13 @@ from virtual_agora.errors import (
     NodeExecutionError,
     SessionLockedError,
     SessionTakenOverError,
+    StorageError,
     UsageError,
 )
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
 from virtual_agora.providers.offline import OfflineChatModel
+from virtual_agora.state.postgres_server import LOCK
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.stores import thread
 
@@ -198,6 +201,34 @@ def written(folder, database, session):
         ]
 
 
+def spoil(folder, database, change):
+    """Have the database refuse a change to its leases."""
+    if database:
+        with psycopg.connect(database) as connection:
+            connection.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql "
+                "AS $$ BEGIN RAISE EXCEPTION 'spoilt'; END $$"
+            )
+            connection.execute(
+                f"CREATE TRIGGER spoilt BEFORE {change} ON session_leases EXECUTE FUNCTION refuse()"
+            )
+        return
+    with closing(sqlite3.connect(folder / "data" / DATABASE)) as connection:
+        connection.execute(
+            f"CREATE TRIGGER spoilt BEFORE {change} ON session_leases "
+            "BEGIN SELECT RAISE(ABORT, 'spoilt'); END"
+        )
+
+
+def mend(folder, database):
+    if database:
+        with psycopg.connect(database) as connection:
+            connection.execute("DROP TRIGGER spoilt ON session_leases")
+        return
+    with closing(sqlite3.connect(folder / "data" / DATABASE)) as connection:
+        connection.execute("DROP TRIGGER spoilt")
+
+
 def undated(value):
     """The same without the session's name and without times."""
     if isinstance(value, dict):
@@ -289,6 +320,50 @@ def test_a_holder_that_froze_in_the_middle_of_writing_is_cut_off(tmp_path, clust
         with pytest.raises(psycopg.OperationalError):
             stack.close()
         assert second._saver.session_ids() == ["s"]
+
+
+def test_a_session_that_could_not_be_begun_is_free(tmp_path, database):
+    with opened(tmp_path, database) as first, opened(tmp_path, database) as second:
+        with first._saver.leases.hold("s"):
+            pass
+        spoil(tmp_path, database, "UPDATE")
+        with pytest.raises(StorageError, match="spoilt"):
+            begin(first, "s")
+        mend(tmp_path, database)
+        assert begin(second, "s") == "s"
+        assert first.run_leg("s", default_answer).status == "complete"
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
+def test_who_waits_to_write_while_another_takes_over_writes_nothing(tmp_path, cluster, isolation):
+    name = cluster.ready()
+    cluster.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
+    database = cluster.url(name)
+    with (
+        opened(tmp_path, database) as agora,
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(database) as other,
+        agora._saver.leases.hold("s"),
+    ):
+        other.execute(f"SELECT pg_advisory_xact_lock({LOCK})", ("s", 0))
+        writing = pool.submit(agora._saver.put, thread("s"), empty_checkpoint(), {}, {})
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while not cluster.execute(waiting, name):
+            assert not writing.done()
+        other.execute("UPDATE session_leases SET token = token + 1")
+        other.commit()
+        with pytest.raises(SessionTakenOverError):
+            writing.result(30)
+        assert agora._saver.session_ids() == []
+
+
+def test_of_two_threads_one_gets_the_lock_of_a_tenure(tmp_path, database):
+    with opened(tmp_path, database) as agora, opened(tmp_path, database) as other:
+        leases = agora._saver.leases._table
+        assert [leases.claim("s", 1), leases.claim("s", 1)] == [True, False]
+        assert not other._saver.leases._table.claim("s", 1)
+        leases.let_go("s", 1)
+        assert other._saver.leases._table.claim("s", 1)
 
 
 def test_one_instance_runs_a_session_once(tmp_path, database):

@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from tests.conftest import THEME, TestClock, offline_config
@@ -17,7 +18,7 @@ from tests.state.test_checkpoints import Spell
 from tests.support.databases import OWNER, PASSWORD, STRANGER
 
 from virtual_agora import providers
-from virtual_agora.errors import StorageError, UsageError
+from virtual_agora.errors import NodeExecutionError, SessionTakenOverError, StorageError, UsageError
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
 from virtual_agora.main import _tell_bug
@@ -277,6 +278,99 @@ def test_a_password_that_people_say_is_left_in_what_they_say(say, tmp_path, caps
     for text in (log, err):
         assert "[VIRTUAL_AGORA_DATABASE]" in text
         assert not re.search(r"zeppelination|hunter2|\bq7\b", text)
+
+
+def test_answers_are_kept_for_as_long_as_nobody_else_has_the_session(tmp_path, cluster, asked):
+    name = cluster.ready()
+
+    def refuse():
+        cluster.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql "
+            "AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$",
+            name,
+        )
+        cluster.execute(
+            "CREATE TRIGGER refused BEFORE INSERT ON checkpoint_writes EXECUTE FUNCTION refuse()",
+            name,
+        )
+
+    with Agora(tmp_path / "data", cluster.url(name), clock=TestClock()) as agora:
+        values = {"theme": THEME, "topics": ["What does it cost?"], "reports_dir": tmp_path}
+        for session in ("s", "undisturbed"):
+            agora.create(offline_config(), session_id=session, **values)
+        agora.run_leg("undisturbed", default_answer)
+        all_of_it = Counter(asked)
+        asked.clear()
+        asked.at[6] = refuse
+        for _ in range(3):
+            with pytest.raises((StorageError, NodeExecutionError), match="refused"):
+                agora.run_leg("s", default_answer)
+        cluster.execute("DROP TRIGGER refused ON checkpoint_writes", name)
+        assert agora.run_leg("s", default_answer).status == "complete"
+        assert Counter(asked) == all_of_it
+
+
+def test_while_an_answer_is_being_saved_no_further_call_is_paid_for(tmp_path, cluster, asked):
+    """A server that hangs in a commit, without refusing it: here the table is locked."""
+    database = cluster.url(cluster.ready())
+    with (
+        Agora(tmp_path / "data", database, clock=TestClock()) as agora,
+        psycopg.connect(database) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        config = offline_config(positions="off")
+        agora.create(
+            config, session_id="s", theme=THEME, topics=["Cost?"], reports_dir=tmp_path / "r"
+        )
+        hangs = threading.Event()
+
+        def hang():
+            other.execute("LOCK TABLE checkpoint_writes IN SHARE MODE")
+            hangs.set()
+
+        asked.at[1] = hang
+        running = pool.submit(agora.run_leg, "s", default_answer)
+        assert hangs.wait(30)
+        with pytest.raises(TimeoutError):
+            running.result(1)
+        # One more may be on its way before the first answer is begun to be saved.
+        calls = len(asked)
+        other.commit()
+        assert calls <= 2
+        assert running.result(60).status == "complete"
+        assert len(asked) > 10
+
+
+def test_whoever_is_cut_off_in_the_middle_of_a_run_is_told_that_another_has_the_session(
+    tmp_path, cluster, asked
+):
+    name = cluster.ready()
+    database = cluster.url(name)
+    hangs = threading.Event()
+    with (
+        Agora(tmp_path / "data", database, clock=TestClock()) as agora,
+        psycopg.connect(database) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        agora.create(
+            offline_config(), session_id="s", theme=THEME, topics=["Cost?"], reports_dir=tmp_path
+        )
+
+        def hang():
+            other.execute("LOCK TABLE checkpoints IN SHARE MODE")
+            hangs.set()
+
+        asked.at[1] = hang
+        running = pool.submit(agora.run_leg, "s", default_answer)
+        assert hangs.wait(30)
+        waiting = "FROM pg_locks WHERE locktype = 'relation' AND NOT granted"
+        while not cluster.execute(f"SELECT 1 {waiting}", name):
+            assert not running.done()
+        cluster.execute("UPDATE session_leases SET token = token + 1", name)
+        cluster.execute(f"SELECT pg_terminate_backend(pid) {waiting}", name)
+        other.commit()
+        with pytest.raises(SessionTakenOverError):
+            running.result(60)
 
 
 def test_a_password_is_printed_logged_and_kept_nowhere(say, cluster, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import termios
 from collections import Counter
 
@@ -130,3 +131,25 @@ def test_nohup_keeps_a_run_from_hearing_that_the_terminal_is_gone(held, wire):
     process.send_signal(signal.SIGHUP)
     wire.mend()
     assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("module", ["virtual_agora.config.models", "virtual_agora.commands"])
+def test_a_signal_while_the_command_is_still_being_read_is_no_bug(tmp_path, name, module):
+    """The signal comes when a module is looked for: a number is checked with the first, and the second carries out."""
+    code = (
+        "import signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}:\n"
+        "            sys.meta_path.remove(self)\n"
+        f"            signal.raise_signal(signal.{name})\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.argv[1:] = ['run', 'Why?', '--seed', '1', '--yes', '--plain']\n"
+        "from virtual_agora.main import cli\n"
+        "cli()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "Interrupted.\n")

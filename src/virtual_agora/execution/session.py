@@ -166,7 +166,8 @@ class Agora:
         """
         control = control or RunControl()
         company = Company(listener, answer, control)
-        with company, self._lock(session_id), storage_errors(self._saver.place):
+        # The lock is inside: it must see what the driver says before that is turned into a sentence.
+        with company, storage_errors(self._saver.place), self._lock(session_id):
             flow = self._flow(session_id, control)
             secret = encryption_key() is not None
             with (

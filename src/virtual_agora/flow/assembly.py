@@ -44,9 +44,10 @@ class Assembly:
             GraphDrained: the run is to end.
             StorageError: what was paid for could not be saved.
         """
+        # It may take a while, in which the run may be told to end.
+        self.check_saved(session_id)
         if self.control.drain_requested:
             raise GraphDrained(self.control.drain_reason or "stopping")
-        self.check_saved(session_id)
 
     def ask_human(self, question: Question) -> dict[str, Any]:
         """Pause with a question; the checked answer when the session goes on.

@@ -69,6 +69,7 @@ class Leases:
         self._table = table
         self._term = term
         self._held: dict[str, int] = {}
+        self._unbroken: dict[str, range] = {}
         self._starting = Lock()
         self._renewing: Thread | None = None
         self._closing = Event()
@@ -81,6 +82,9 @@ class Leases:
             SessionLockedError: another process is.
         """
         token = self._acquire(session_id)
+        before = self._unbroken.get(session_id, range(0))
+        first = before.start if before.stop == token else token
+        self._unbroken[session_id] = range(first, token + 1)
         self._held[session_id] = token
         self._start_renewing()
         try:
@@ -92,6 +96,10 @@ class Leases:
     def token(self, session_id: str) -> int | None:
         """The token that this process holds the session with; None if it does not."""
         return self._held.get(session_id)
+
+    def is_unbroken(self, session_id: str, token: int) -> bool:
+        """Whether this process had tenure `token` and every one since, so that nobody else had the session."""
+        return token in self._unbroken.get(session_id, ())
 
     def close(self) -> None:
         """Renew nothing any more."""
@@ -108,9 +116,14 @@ class Leases:
             if not self._table.claim(session_id, token):
                 continue
             holder = f"{os.getpid()} on {socket.gethostname()}"
-            if self._table.begin(session_id, token, self._term, holder):
+            begun = False
+            try:
+                begun = self._table.begin(session_id, token, self._term, holder)
+            finally:
+                if not begun:
+                    self._table.let_go(session_id, token)
+            if begun:
                 return token
-            self._table.let_go(session_id, token)
         raise _locked(session_id, "one that came first")
 
     def _is_over(self, session_id: str, last: Tenure) -> bool:

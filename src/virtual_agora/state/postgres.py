@@ -216,6 +216,8 @@ def open_saver(place: str, url: str, *, term: float = TERM) -> Iterator[Postgres
     conninfo = settings_of(url)
 
     def configure(connection: Connection[DictRow]) -> None:
+        # Only so does a statement see what was committed while the one before it waited for a lock: the fence lives of it.
+        connection.execute("SET default_transaction_isolation = 'read committed'")
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) "
             "WHERE current_setting('synchronous_commit') = 'off'"

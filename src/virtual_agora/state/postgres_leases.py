@@ -33,6 +33,9 @@ class LifeLine:
     def lock(self, session_id: str, token: int) -> bool:
         """Take a tenure's advisory lock; False if it is taken."""
         with self._changing:
+            # To the server all threads of this process are one, which may have a lock several times.
+            if (session_id, token) in self.locks:
+                return False
             self._mend()
             taken = self._execute(f"SELECT pg_try_advisory_lock({LOCK}) AS done", session_id, token)
             if taken:

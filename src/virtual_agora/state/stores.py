@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 import sys
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 from typing import Any, ClassVar, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
@@ -86,7 +87,8 @@ class SessionSaver(BaseCheckpointSaver[str]):
     """Lists and copies sessions, lets one process at a time write to each, and keeps what could not be saved until it can.
 
     A base to be put before one of LangGraph's checkpointers. LangGraph saves a call's answer in the background and meets a
-    refusal only at the end of the step. Whoever is about to pay for another call asks `check_saved` first.
+    refusal only at the end of the step. Whoever is about to pay for another call asks `check_saved` first, which also waits
+    for what is being saved just then: where the database hangs, no call follows the one that it hangs with.
 
     Attributes:
         place: what the database is called in messages.
@@ -105,6 +107,8 @@ class SessionSaver(BaseCheckpointSaver[str]):
         self.leases = Leases(table, term)
         self._mending = Lock()
         self._refused: dict[str, list[_Refused]] = {}
+        self._being_saved: Counter[str] = Counter()
+        self._saved = Condition()
 
     @abstractmethod
     def session_ids(self) -> list[str]:
@@ -155,24 +159,42 @@ class SessionSaver(BaseCheckpointSaver[str]):
     ) -> None:
         """Save the outcome of a task; what is refused is remembered, and the refusal raised."""
         session_id = config["configurable"]["thread_id"]
+        with self._awaited(session_id):
+            try:
+                self._put_writes(config, writes, task_id, task_path)
+            except self.refusals:
+                missed = _Refused(self.leases.token(session_id), config, writes, task_id, task_path)
+                self._refused.setdefault(session_id, []).append(missed)
+                raise
+
+    @contextmanager
+    def _awaited(self, session_id: str) -> Iterator[None]:
+        """Have `check_saved` wait for this block."""
+        with self._saved:
+            self._being_saved[session_id] += 1
         try:
-            self._put_writes(config, writes, task_id, task_path)
-        except self.refusals:
-            missed = _Refused(self.leases.token(session_id), config, writes, task_id, task_path)
-            self._refused.setdefault(session_id, []).append(missed)
-            raise
+            yield
+        finally:
+            with self._saved:
+                self._being_saved[session_id] -= 1
+                if not self._being_saved[session_id]:
+                    del self._being_saved[session_id]
+                self._saved.notify_all()
 
     def check_saved(self, session_id: str) -> None:
-        """Try once more to save what was refused to a session that this process holds.
+        """Wait until nothing is being saved, and try once more to save what was refused to a session that this process holds.
 
         Raises:
             StorageError: it is refused again, or nothing could be saved at present.
             SessionTakenOverError: another process has the session.
         """
+        # Nothing here is held that saving needs, so it comes to its end.
+        with self._saved:
+            self._saved.wait_for(lambda: not self._being_saved[session_id])
         with storage_errors(self.place):
             self.check_held(session_id)
             if self._refused.get(session_id):
-                self._save_refused(session_id, self.leases.token(session_id))
+                self._save_refused(session_id)
 
     def check_held(self, session_id: str) -> None:
         """See whether a session that this process holds is still its own.
@@ -184,13 +206,13 @@ class SessionSaver(BaseCheckpointSaver[str]):
         if token is not None and self._latest_token(session_id) != token:
             raise self._taken_over(session_id)
 
-    def _save_refused(self, session_id: str, token: int | None) -> None:
+    def _save_refused(self, session_id: str) -> None:
         with self._mending:
             refused = self._refused[session_id]
             while refused:
                 missed = refused[0]
                 # Where others went on with the session meanwhile, it is of a past that was not theirs.
-                if token is None or missed.token is None or token <= missed.token + 1:
+                if missed.token is None or self.leases.is_unbroken(session_id, missed.token):
                     self._put_writes(*missed[1:])
                 del refused[0]
 
