@@ -13,7 +13,7 @@ from virtual_agora.execution.standing import Step
 from virtual_agora.flow.error_recovery import QUORUM
 from virtual_agora.flow.nodes_v13.opening import agent_record
 from virtual_agora.providers.vendors import one_model
-from virtual_agora.state.schema import AgentRecord, Fork, merge_agents
+from virtual_agora.state.schema import SCHEMA_VERSION, AgentRecord, Fork, merge_agents
 from virtual_agora.state.validator import validate_state_consistency
 from virtual_agora.voting.ballots import needed
 
@@ -58,7 +58,10 @@ def _update(state: State, step: Step, wanted: Config | None) -> dict[str, Any]:
         usage=dict(state.get("usage", {})),
         one_model=one_model(member for _, member in after.participants()),
     )
-    update: dict[str, Any] = {"forked_from": [*state.get("forked_from", []), origin]}
+    update: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "forked_from": [*state.get("forked_from", []), origin],
+    }
     if not changes:
         return update
     update |= {"config": after.model_dump(mode="json"), "config_hash": config_hash(after)}
