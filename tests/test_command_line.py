@@ -389,6 +389,7 @@ def test_a_session_that_another_process_runs(say, folder):
     [
         ({"schema_version": SCHEMA_VERSION + 1}, f"format {SCHEMA_VERSION + 1}"),
         ({"protocol_version": "1.10"}, "protocol 1.10, this one speaks 1.3"),
+        ({"protocol_version": "2.0rc1"}, "protocol 2.0rc1, this one speaks 1.3"),
     ],
 )
 def test_a_session_of_a_later_release(say, folder, version, said):

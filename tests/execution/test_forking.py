@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from tests.conftest import THEME, TestClock, answers, offline_config
+from tests.conftest import THEME, TestClock, answers, offline_config, where
 from tests.support.wire import Wire
 
 from virtual_agora import reports
 from virtual_agora.config.models import Config
-from virtual_agora.errors import UsageError
+from virtual_agora.errors import NodeExecutionError, UsageError
 from virtual_agora.events import CallStarted, StepFinished
 from virtual_agora.execution.session import Agora
+from virtual_agora.execution.stream_coordinator import StreamCoordinator
+from virtual_agora.flow.graph_v13 import VirtualAgoraV13Flow
 from virtual_agora.hitl import default_answer
 from virtual_agora.state.validator import validate_state_consistency
 
@@ -224,3 +226,58 @@ def test_what_cannot_be_changed_in_the_middle_is_refused(agora):
     fork = agora.fork(source, second, config=offline_config(min_rounds=1, max_rounds=2))
     events, _ = finished(agora, fork)
     assert "user_turn" not in {e.node for e in events if isinstance(e, StepFinished)}
+
+
+def flow_of(agora, session):
+    """The flow of a session, for a bug to be put into it."""
+    state = agora.snapshot(session)
+    config = Config.model_validate(state["config"])
+    reports_dir = agora.data_dir.parent / "reports"
+    return VirtualAgoraV13Flow(
+        config,
+        checkpointer=agora._saver,
+        clock=TestClock(),
+        reports_dir=reports_dir,
+        seed=state["seed"],
+    )
+
+
+def test_fewer_rounds_hold_from_the_fork_on_even_if_its_first_step_breaks(agora):
+    """Between topics the last round of the latest one is no round of the new rules."""
+    source = held(agora, offline_config(min_rounds=2), topics=(*TOPICS, "Who pays?"))
+    low = offline_config(min_rounds=1, max_rounds=1)
+    for step in agora.steps(source):
+        if not step.topic:
+            state = agora.snapshot(agora.fork(source, step.number, f"at-{step.number}", config=low))
+            assert validate_state_consistency(state)["errors"] == [], step
+
+    fork = f"at-{step_before(agora, source, 'agent_poll')}"
+    flow, before = flow_of(agora, fork), agora.snapshot(fork)
+
+    def broken(state):
+        raise OSError("no space left on device")
+
+    flow.nodes.agent_poll_node = broken
+    with pytest.raises(NodeExecutionError, match="no space left"):
+        list(StreamCoordinator(flow, default_answer).coordinate_stream_execution(where(fork)))
+    assert agora.snapshot(fork) == before
+    _, state = finished(agora, fork)
+    assert {m["round"] for m in state["messages"] if m["topic"] == "Who pays?"} == {1}
+
+
+def test_a_fork_is_never_repaired_into_the_session_that_it_left(agora):
+    source = held(agora, offline_config(min_rounds=1, max_rounds=1))
+    at = step_before(agora, source, "end_topic_poll")
+    agora.fork(source, at, "whole")
+    left = agora.snapshot("whole")["forked_from"]
+    # As if something had spoilt the very first state of the fork.
+    point = next(step for step in agora.steps(source) if step.number == at)
+    spoilt = {"forked_from": left, "excluded": ["nobody"]}
+    agora._saver.copy_history(source, point.checkpoint_id, "spoilt", spoilt)
+    flow = flow_of(agora, "spoilt")
+    flow.error_recovery_manager.emergency_recovery(ValueError("a bug"), where("spoilt"))
+    state = agora.snapshot("spoilt")
+    assert (state["forked_from"], agora.steps("spoilt")[-1].node) == (left, "end_topic_poll")
+    with pytest.raises(UsageError, match=r"could not go on from step \d+: excluded names who"):
+        agora.fork("spoilt", at, "again")
+    assert "again" not in [info.session_id for info in agora.list_sessions()]

@@ -13,6 +13,7 @@ from virtual_agora.events import CallStarted
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
 from virtual_agora.state.checkpoints import latest
+from virtual_agora.state.schema import SCHEMA_VERSION
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.state.validator import validate_state_consistency
 from virtual_agora.testing import TARGET
@@ -73,6 +74,10 @@ def test_a_finished_one_is_forked_and_goes_on(agora):
         == released["messages"][: len(agora.snapshot(fork)["messages"])]
     )
     assert agora.snapshot(fork)["forked_from"][0]["session"] == "finished"
+    assert (released["schema_version"], agora.snapshot(fork)["schema_version"]) == (
+        1,
+        SCHEMA_VERSION,
+    )
     assert agora.snapshot("finished") == released
 
 

@@ -13,7 +13,8 @@ from virtual_agora.execution.standing import Step
 from virtual_agora.flow.error_recovery import QUORUM
 from virtual_agora.flow.nodes_v13.opening import agent_record
 from virtual_agora.providers.vendors import one_model
-from virtual_agora.state.schema import AgentRecord, Fork, merge_agents
+from virtual_agora.state.schema import SCHEMA_VERSION, AgentRecord, Fork, merge_agents
+from virtual_agora.state.validator import validate_state_consistency
 from virtual_agora.voting.ballots import needed
 
 __all__ = ["forked"]
@@ -22,7 +23,7 @@ State = Mapping[str, Any]
 
 
 def forked(state: State, step: Step, wanted: Config | None) -> dict[str, Any]:
-    """New values for fields of `state`, as it was before `step`, for a fork there; `wanted` goes on with another configuration.
+    """New values for fields of the whole `state`, as it was before `step`, for a fork there; `wanted` goes on with another configuration.
 
     Of the seed and of a member, only what the configuration changes is changed: whoever was excluded, or was given
     another model on the way, stays so unless the two configurations differ in that very member.
@@ -30,6 +31,17 @@ def forked(state: State, step: Step, wanted: Config | None) -> dict[str, Any]:
     Raises:
         UsageError: the session cannot go on from there under that configuration.
     """
+    update = _update(state, step, wanted)
+    errors = validate_state_consistency({**state, **update})["errors"]
+    if errors:
+        raise UsageError(
+            f"Session “{state['session_id']}” could not go on from step {step.number}: {errors[0]}.",
+            hint="Fork at an earlier step.",
+        )
+    return update
+
+
+def _update(state: State, step: Step, wanted: Config | None) -> dict[str, Any]:
     before = Config.model_validate(state["config"])
     after = _with_seed_of(before, wanted or before)
     changes = differences(before, after)
@@ -46,7 +58,10 @@ def forked(state: State, step: Step, wanted: Config | None) -> dict[str, Any]:
         usage=dict(state.get("usage", {})),
         one_model=one_model(member for _, member in after.participants()),
     )
-    update: dict[str, Any] = {"forked_from": [*state.get("forked_from", []), origin]}
+    update: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "forked_from": [*state.get("forked_from", []), origin],
+    }
     if not changes:
         return update
     update |= {"config": after.model_dump(mode="json"), "config_hash": config_hash(after)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,16 +279,13 @@ class Agora:
                 hint=f"Its steps: virtual-agora show {session_id} --steps",
             )
         with storage_errors(self._saver.place):
-            changes = forked(self._values_at(session_id, steps[at]), steps[at], config)
+            there = thread(session_id, steps[at].checkpoint_id)
+            state = self._flow(session_id).graph.get_state(there).values
+            changes = forked(state, steps[at], config)
             target = new_id or self._free_name(f"{session_id}-fork")
             with self._new(target):
                 self._saver.copy_history(session_id, steps[at].checkpoint_id, target, changes)
         return target
-
-    def _values_at(self, session_id: str, step: Step) -> Mapping[str, Any]:
-        """The small fields of a session as they were before a step."""
-        found = self._saver.get_tuple(thread(session_id, step.checkpoint_id))
-        return found.checkpoint["channel_values"] if found else {}
 
     def _free_name(self, base: str) -> str:
         taken = set(self._saver.session_ids())

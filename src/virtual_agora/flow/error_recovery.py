@@ -93,7 +93,8 @@ class ErrorRecoveryManager:
 
         A valid state is left exactly as it is: the answers already paid for in the broken step hang on its
         checkpoint, and a new checkpoint would lose them. Where a step has spoilt the state, the session
-        goes back to its last valid checkpoint. The error itself is in the checkpoint, see `last_error`.
+        goes back to its last valid checkpoint, but never past the point where it left another session: what lies
+        before is held under that one's configuration. The error itself is in the checkpoint, see `last_error`.
         """
         graph = self._graph()
         snapshot = graph.get_state(config)
@@ -101,6 +102,8 @@ class ErrorRecoveryManager:
             self._state_manager.load(config)
             return
         for past in graph.get_state_history(config):
+            if past.values.get("forked_from") != snapshot.values.get("forked_from"):
+                break
             if past.values and _is_valid(past.values):
                 graph.update_state(past.config, None, as_node="__copy__")
                 break

@@ -42,7 +42,7 @@ def check_version(session_id: str, values: Mapping[str, Any]) -> None:
     protocol = values.get("protocol_version", PROTOCOL_VERSION)
     if schema > SCHEMA_VERSION:
         what = f"format {schema}, this one reads {SCHEMA_VERSION}"
-    elif _parts(protocol) > _parts(PROTOCOL_VERSION):
+    elif _is_later(protocol):
         what = f"protocol {protocol}, this one speaks {PROTOCOL_VERSION}"
     else:
         return
@@ -50,6 +50,14 @@ def check_version(session_id: str, values: Mapping[str, Any]) -> None:
         f"Session “{session_id}” was saved by a later release ({what}).",
         hint="Update virtual-agora and try again; the session is untouched.",
     )
+
+
+def _is_later(protocol: str) -> bool:
+    """Whether a protocol is later than this release's; one whose number does not read as one is."""
+    try:
+        return _parts(protocol) > _parts(PROTOCOL_VERSION)
+    except ValueError:
+        return True
 
 
 def _parts(version: str) -> list[int]:

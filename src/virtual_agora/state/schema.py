@@ -65,8 +65,11 @@ __all__ = [
     "merge_failures",
 ]
 
-SCHEMA_VERSION = 1
-"""Raised when a saved session could no longer be read; kept in every session as `schema_version`."""
+SCHEMA_VERSION = 2
+"""Raised when a release before could no longer read what this one saves; kept in every session as `schema_version`.
+
+Of those before, all can be gone on with. 1 has no budget, digests, use by task, estimate, forks or protocol's version.
+"""
 
 PROTOCOL_VERSION = "1.3"
 """Raised with the protocol: its steps, what follows on what, and what they decide. Kept in every session as `protocol_version`.

@@ -99,7 +99,9 @@ def _session(state: State) -> Rows:
         "the last entry of phase_history is not the current phase",
     )
     yield most is not None, "config has no max_rounds"
-    yield most is None or rounds <= most, f"current_round is {rounds}, the last round is {most}"
+    # Between topics it is still that of the latest one, which a fork may have held under other rules.
+    held = not state.get("current_topic") or most is None or rounds <= most
+    yield held, f"current_round is {rounds}, the last round is {most}"
 
 
 def _topics(state: State) -> Rows:
