@@ -587,6 +587,29 @@ def test_an_output_that_takes_no_more_is_said(say):
     assert say("resume", "s", "--yes")[0] == 0
 
 
+def test_every_command_to_go_on_names_the_place_of_the_sessions(say, folder):
+    place = ("--data-dir", "a place")
+    words = "--data-dir 'a place'"
+    code, out, _ = say("run", THEME, "--session", "s", *place)
+    assert (code, f"virtual-agora resume s {words}" in out) == (3, True)
+    assert f"Go on: virtual-agora resume s {words}\n" in say("show", "s", *place)[1]
+    assert f"virtual-agora fork s --at STEP {words}\n" in say("show", "s", "--steps", *place)[1]
+    _, _, err = say("fork", "s", "--at", "99", *place)
+    assert f"Its steps: virtual-agora show s --steps {words}\n" in err
+    _, _, err = say("run", THEME, "--session", "s", *place)
+    assert f"go on with it: virtual-agora resume s {words}\n" in err
+
+
+def test_a_command_is_never_broken_in_a_narrow_terminal(folder):
+    deep = folder / ("a-folder-with-a-long-name-" * 3)
+    main(["run", THEME, "--session", "a-session", "--data-dir", str(deep)])
+    terminal = Terminal(
+        folder, "show", "a-session", "--data-dir", str(deep), env={"COLUMNS": "60"}
+    )
+    assert terminal.end() == 0
+    assert f"Go on: virtual-agora resume a-session --data-dir {deep}\r\n" in terminal.screen
+
+
 # -- a person at a terminal --------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from virtual_agora.commands.shared import (
     is_interactive,
     make_reports_folder,
     on_provider,
+    placed,
     relative,
     resume_command,
 )
@@ -117,7 +118,10 @@ def show(chosen: Namespace) -> int:
     with existing(chosen) as agora:
         if chosen.steps:
             state = agora.snapshot(chosen.session)
-            make_console().print(steps_list(state, agora.steps(chosen.session)))
+            console = make_console()
+            begin = placed(f"virtual-agora fork {chosen.session} --at STEP", chosen)
+            console.print(f"A new session, from just before the step of that number: {begin}")
+            console.print(steps_list(state, agora.steps(chosen.session)))
             return Exit.DONE
         state = agora.snapshot(chosen.session)
         if chosen.json:
@@ -127,7 +131,10 @@ def show(chosen: Namespace) -> int:
             }
             sys.stdout.write(plain_json(whole, indent=2) + "\n")
             return Exit.DONE
-        make_console().print(show_session(state, agora.info(chosen.session)))
+        console, info = make_console(), agora.info(chosen.session)
+        console.print(show_session(state, info))
+        if info.status != "complete":
+            console.print(f"  Go on: {resume_command(chosen.session, chosen)}")
     return Exit.DONE
 
 
@@ -140,7 +147,7 @@ def report(chosen: Namespace) -> int:
     if not state.get("main_topic"):
         raise UsageError(
             f"The session {chosen.session} has no theme yet, so there is nothing to report.",
-            hint=f"Give it one: {resume_command(chosen.session, chosen)}",
+            hint=f"Give it one: virtual-agora resume {chosen.session}",
         )
     folder: Path = chosen.to or reports_folder(state)
     files = reports.final_report(state)
