@@ -603,9 +603,7 @@ def test_every_command_to_go_on_names_the_place_of_the_sessions(say, folder):
 def test_a_command_is_never_broken_in_a_narrow_terminal(folder):
     deep = folder / ("a-folder-with-a-long-name-" * 3)
     main(["run", THEME, "--session", "a-session", "--data-dir", str(deep)])
-    terminal = Terminal(
-        folder, "show", "a-session", "--data-dir", str(deep), env={"COLUMNS": "60"}
-    )
+    terminal = Terminal(folder, "show", "a-session", "--data-dir", str(deep), env={"COLUMNS": "60"})
     assert terminal.end() == 0
     assert f"Go on: virtual-agora resume a-session --data-dir {deep}\r\n" in terminal.screen
 

@@ -99,6 +99,17 @@ def test_nothing_of_a_step_is_begun_without_room_and_what_was_said_is_kept(make_
     assert held.state["vote_history"] == []
 
 
+def test_at_the_cap_of_a_topic_not_even_the_summary_of_the_round_is_begun_unasked(make_flow):
+    # Four opening positions and four turns: the first round is complete.
+    held = Held(make_flow(capped({"topic": {"calls": 8}}, min_rounds=2)))
+    question = held.questions[0]
+    assert question["scope"] == "topic"
+    assert (question["caps"][0]["used"], question["step"]) == (8, "round_summary")
+    assert held.state["round_summaries"][0]["text"]
+    assert [s["concluded_by"] for s in held.state["topic_summaries"]] == ["budget", "budget"]
+    assert {p["moment"] for p in held.state["positions"]} == {"before"}
+
+
 def test_near_a_cap_it_is_told_once_and_again_for_a_raised_one(make_flow):
     held = Held(
         make_flow(capped({"calls": 30, "tokens": 10**7})),
