@@ -78,7 +78,10 @@ def test_wherever_a_budget_is_used_up_the_session_ends_with_reports_on_what_is_t
     assert calls(state) - cap["used"] - len(held.after) in (0, 1)
     assert len(held.after) <= question["closing"]["calls"]
     (decided,) = said(state, "user")
+    # Whether a person said so, or the default applied where nobody was there, the record cannot know.
+    assert decided.startswith("This session was concluded because of the budget: ")
     assert f"because of the budget: {cap['used']} of {most} call" in decided
+    assert [n["agent"] for n in state["notices"] if n["kind"] == "user"] == [""]
     for topic in state.get("completed_topics", []):
         assert any(report["topic"] == topic and report["sections"] for report in state["reports"])
     files = reports.final_report(state)
@@ -182,7 +185,7 @@ def test_a_budget_stays_with_a_session_that_is_resumed_and_forked(tmp_path, cloc
         assert agora.snapshot(fork)["budget"]["raised"] == {"session.calls": 12}
         leg = agora.run_leg(fork, default_answer)
         assert leg.status == "complete"
-        assert said(agora.snapshot(fork), "user")[-1].startswith("The user concluded this session")
+        assert said(agora.snapshot(fork), "user")[-1].startswith("This session was concluded")
         assert agora.question("s")["type"] == "budget_reached"
 
 

@@ -168,7 +168,9 @@ class Asking:
                 caps, self._ledger.usage(), round_number=round or self._round, step=step
             )
             answer = human_answer(self._assembly, question).result()
-            self._ledger.note("user", "user", self._budget.decide(answer, caps))
+            told = self._budget.decide(answer, caps)
+            by = "user" if answer["action"] == "extend" else ""
+            self._ledger.note("user", by, told)
 
     def _tell_what_is_near(self) -> None:
         for text in self._budget.near(self._ledger.usage()):

@@ -155,7 +155,8 @@ class Budget:
             return f"The user raised the cap of this {scope} {' and '.join(raised)}."
         self.concluding = scope
         used = " and ".join(map(str, caps))
-        return f"The user concluded this {scope} because of the budget: {used}."
+        # An answer does not tell a person's from the default that applies where nobody is there.
+        return f"This {scope} was concluded because of the budget: {used}."
 
     def update(self) -> dict[str, Any]:
         """What changed, as an update to the state."""
