@@ -587,6 +587,14 @@ def test_an_output_that_takes_no_more_is_said(say):
     assert say("resume", "s", "--yes")[0] == 0
 
 
+def test_a_session_that_cannot_be_opened_has_no_command_to_go_on(say):
+    say("run", THEME, "--session", "s")
+    code, out, err = say("resume", "nope")
+    assert (code, out) == (2, "")
+    assert "There is no session “nope”." in err
+    assert "To go on" not in err
+
+
 def test_every_command_to_go_on_names_the_place_of_the_sessions(say, folder):
     place = ("--data-dir", "a place")
     words = "--data-dir 'a place'"

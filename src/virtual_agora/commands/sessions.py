@@ -246,8 +246,9 @@ def _run_leg(agora: Agora, session_id: str, view: View, chosen: Namespace) -> in
     elif is_interactive():
         answer = _at_leisure(answerer(view), control)
     console: Console = view.console
+    # One that cannot be opened is not gone on with, either.
+    view.recall(agora.snapshot(session_id))
     try:
-        view.recall(agora.snapshot(session_id))
         with view, interruptible(tell, console, control, stopped):
             leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):
