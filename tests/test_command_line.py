@@ -76,7 +76,7 @@ def test_resume_of_a_finished_session_only_says_where_the_reports_are(say, folde
     before = index.stat().st_mtime_ns
     code, out, _ = say("resume", "s", "--yes")
     assert code == 0
-    assert "reports/session_s" in out
+    assert out == "Session s is already complete.\nBegin with reports/session_s/index.md\n"
     assert index.stat().st_mtime_ns == before
 
 
@@ -586,6 +586,35 @@ def test_an_output_that_takes_no_more_is_said(say):
         assert "No space left" in complaint
         assert "Traceback" not in complaint
     assert say("resume", "s", "--yes")[0] == 0
+
+
+def test_a_session_that_cannot_be_opened_has_no_command_to_go_on(say):
+    say("run", THEME, "--session", "s")
+    code, out, err = say("resume", "nope")
+    assert (code, out) == (2, "")
+    assert "There is no session “nope”." in err
+    assert "To go on" not in err
+
+
+def test_every_command_to_go_on_names_the_place_of_the_sessions(say, folder):
+    place = ("--data-dir", "a place")
+    words = "--data-dir 'a place'"
+    code, out, _ = say("run", THEME, "--session", "s", *place)
+    assert (code, f"virtual-agora resume s {words}" in out) == (3, True)
+    assert f"Go on: virtual-agora resume s {words}\n" in say("show", "s", *place)[1]
+    assert f"virtual-agora fork s --at STEP {words}\n" in say("show", "s", "--steps", *place)[1]
+    _, _, err = say("fork", "s", "--at", "99", *place)
+    assert f"Its steps: virtual-agora show s --steps {words}\n" in err
+    _, _, err = say("run", THEME, "--session", "s", *place)
+    assert f"go on with it: virtual-agora resume s {words}\n" in err
+
+
+def test_a_command_is_never_broken_in_a_narrow_terminal(folder):
+    deep = folder / ("a-folder-with-a-long-name-" * 3)
+    main(["run", THEME, "--session", "a-session", "--data-dir", str(deep)])
+    terminal = Terminal(folder, "show", "a-session", "--data-dir", str(deep), env={"COLUMNS": "60"})
+    assert terminal.end() == 0
+    assert f"Go on: virtual-agora resume a-session --data-dir {deep}\r\n" in terminal.screen
 
 
 # -- a person at a terminal --------------------------------------------------------------------------------

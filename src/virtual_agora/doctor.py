@@ -21,7 +21,7 @@ import httpx
 from virtual_agora import providers
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import AgentConfig, Config
-from virtual_agora.errors import VirtualAgoraError
+from virtual_agora.errors import EncryptedSessionError, VirtualAgoraError
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.calls import Caller, CallPolicy, ModelCall, ModelRequest
 from virtual_agora.providers.create import require_extra
@@ -80,7 +80,9 @@ def checks(
     yield _folder("data folder", data_dir)
     yield _folder("reports folder", reports_dir)
     yield _server_database(database) if database else _database(data_dir / DATABASE)
-    yield _encryption()
+    encryption = _encryption()
+    unread = _latest_session(data_dir / DATABASE) if encryption.ok and not database else None
+    yield unread or encryption
 
 
 def _versions() -> Check:
@@ -296,6 +298,26 @@ def _encryption() -> Check:
     if encrypts:
         return Check("encryption", True, f"Sessions are encrypted; the key is in {ENCRYPTION_KEY}.")
     return Check("encryption", True, f"Sessions are kept unencrypted: {ENCRYPTION_KEY} is not set.")
+
+
+def _latest_session(path: Path) -> Check | None:
+    """A warning, if the latest session in SQLite is encrypted and the key does not fit. Other defects are told elsewhere."""
+    if not path.exists():
+        return None
+    latest = (
+        "SELECT thread_id, type, checkpoint FROM checkpoints ORDER BY checkpoint_id DESC LIMIT 1"
+    )
+    name = ""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            for name, type_, content in database.execute(latest):
+                make_serializer().loads_typed((type_, content))
+    except EncryptedSessionError as error:
+        told = f"The latest session, “{name}”, cannot be read. {error.message}"
+        return Check("encryption", None, told, error.hint)
+    except (VirtualAgoraError, sqlite3.Error):
+        return None
+    return None
 
 
 def _database(path: Path) -> Check:

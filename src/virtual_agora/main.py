@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VirtualAgoraError as error:
         cause = error.cause if isinstance(error, NodeExecutionError) else None
         told = cause if isinstance(cause, VirtualAgoraError) else error
-        _say(f"Error: {told.message}", told.hint)
+        _say(f"Error: {told.message}", commands.placed(told.hint, chosen))
         return told.exit_code
     except OSError as error:
         # Files have errors of their own; what is left is, as a rule, the output.

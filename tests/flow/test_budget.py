@@ -78,7 +78,10 @@ def test_wherever_a_budget_is_used_up_the_session_ends_with_reports_on_what_is_t
     assert calls(state) - cap["used"] - len(held.after) in (0, 1)
     assert len(held.after) <= question["closing"]["calls"]
     (decided,) = said(state, "user")
+    # Whether a person said so, or the default applied where nobody was there, the record cannot know.
+    assert decided.startswith("This session was concluded because of the budget: ")
     assert f"because of the budget: {cap['used']} of {most} call" in decided
+    assert [n["agent"] for n in state["notices"] if n["kind"] == "user"] == [""]
     for topic in state.get("completed_topics", []):
         assert any(report["topic"] == topic and report["sections"] for report in state["reports"])
     files = reports.final_report(state)
@@ -108,6 +111,17 @@ def test_nothing_of_a_step_is_begun_without_room_and_what_was_said_is_kept(make_
     assert held.state["agenda"] == [TOPICS[1]]
     assert {p["moment"] for p in held.state["positions"]} == {"before"}
     assert held.state["vote_history"] == []
+
+
+def test_at_the_cap_of_a_topic_not_even_the_summary_of_the_round_is_begun_unasked(make_flow):
+    # Four opening positions and four turns: the first round is complete.
+    held = Held(make_flow(capped({"topic": {"calls": 8}}, min_rounds=2)))
+    question = held.questions[0]
+    assert question["scope"] == "topic"
+    assert (question["caps"][0]["used"], question["step"]) == (8, "round_summary")
+    assert held.state["round_summaries"][0]["text"]
+    assert [s["concluded_by"] for s in held.state["topic_summaries"]] == ["budget", "budget"]
+    assert {p["moment"] for p in held.state["positions"]} == {"before"}
 
 
 def test_near_a_cap_it_is_told_once_and_again_for_a_raised_one(make_flow):
@@ -182,7 +196,7 @@ def test_a_budget_stays_with_a_session_that_is_resumed_and_forked(tmp_path, cloc
         assert agora.snapshot(fork)["budget"]["raised"] == {"session.calls": 12}
         leg = agora.run_leg(fork, default_answer)
         assert leg.status == "complete"
-        assert said(agora.snapshot(fork), "user")[-1].startswith("The user concluded this session")
+        assert said(agora.snapshot(fork), "user")[-1].startswith("This session was concluded")
         assert agora.question("s")["type"] == "budget_reached"
 
 

@@ -150,3 +150,21 @@ def test_doctor_warns_of_folders_that_everybody_may_write_to(folder, say):
     assert "Everybody may write to" in say("doctor", "--reports-dir", "shared", *COMMON)[1]
     (folder / "shared").chmod(0o1777)
     assert "Everybody may write to" not in say("doctor", "--reports-dir", "shared", *COMMON)[1]
+
+
+@pytest.mark.parametrize(("key", "says"), [(None, "is not set"), (OTHER, "is another one")])
+def test_the_doctor_warns_of_a_key_that_does_not_fit(folder, say, monkeypatch, key, says):
+    assert say(*begin("s"))[0] == 3
+    doctor = ("doctor", *COMMON)
+    assert (
+        f"ok      encryption: Sessions are encrypted; the key is in {ENCRYPTION_KEY}."
+        in say(*doctor)[1]
+    )
+    monkeypatch.delenv(ENCRYPTION_KEY)
+    if key:
+        monkeypatch.setenv(ENCRYPTION_KEY, key)
+    code, out, _ = say(*doctor)
+    assert code == 0
+    line = next(line for line in out.splitlines() if "encryption:" in line)
+    assert line.startswith("warning encryption: The latest session, “s”, cannot be read.")
+    assert says in line

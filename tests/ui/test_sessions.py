@@ -89,7 +89,6 @@ def test_a_session_is_summed_up_with_the_way_on() -> None:
         "! A turn was skipped.",
         "41 calls · 4.9k tokens · $0.4100",
         "Reports: /r/session_otter",
-        "Go on: virtual-agora resume otter",
     ):
         assert said in text, said
 
@@ -159,7 +158,6 @@ def test_steps_have_the_numbers_to_fork_at_and_what_was_before() -> None:
     state = STATE | {"forked_from": [{"session": "heron", "step": 12}]}
     wide, narrow = (drawn(steps_list(state, steps), width=width) for width in (100, 60))
     for line in (
-        "virtual-agora fork otter --at STEP",
         f"   3  agenda_proposal                 theme: {THEME}",
         f"Phase 2 Discussion · {TOPICS[0]}",
         "  11  discussion_round, round 3       2 positions",

@@ -2,6 +2,19 @@
 
 from virtual_agora.commands.sessions import diff, fork, report, resume, run, sessions, show
 from virtual_agora.commands.setup import doctor, init
+from virtual_agora.commands.shared import placed
 from virtual_agora.commands.study import study
 
-__all__ = ["diff", "doctor", "fork", "init", "report", "resume", "run", "sessions", "show", "study"]
+__all__ = [
+    "diff",
+    "doctor",
+    "fork",
+    "init",
+    "placed",
+    "report",
+    "resume",
+    "run",
+    "sessions",
+    "show",
+    "study",
+]

@@ -25,6 +25,7 @@ from virtual_agora.commands.shared import (
     is_interactive,
     make_reports_folder,
     on_provider,
+    placed,
     relative,
     resume_command,
 )
@@ -98,6 +99,11 @@ def resume(chosen: Namespace) -> int:
     """Go on with a session where it stands."""
     view = make_view(plain=chosen.plain)
     with existing(chosen) as agora:
+        if agora.info(chosen.session).status == "complete":
+            folder = reports_folder(agora.snapshot(chosen.session))
+            view.console.print(f"Session {chosen.session} is already complete.")
+            view.console.print(f"Begin with {relative(folder / 'index.md')}")
+            return Exit.DONE
         return _run_leg(agora, chosen.session, view, chosen)
 
 
@@ -117,7 +123,10 @@ def show(chosen: Namespace) -> int:
     with existing(chosen) as agora:
         if chosen.steps:
             state = agora.snapshot(chosen.session)
-            make_console().print(steps_list(state, agora.steps(chosen.session)))
+            console = make_console()
+            begin = placed(f"virtual-agora fork {chosen.session} --at STEP", chosen)
+            console.print(f"A new session, from just before the step of that number: {begin}")
+            console.print(steps_list(state, agora.steps(chosen.session)))
             return Exit.DONE
         state = agora.snapshot(chosen.session)
         if chosen.json:
@@ -127,7 +136,10 @@ def show(chosen: Namespace) -> int:
             }
             sys.stdout.write(plain_json(whole, indent=2) + "\n")
             return Exit.DONE
-        make_console().print(show_session(state, agora.info(chosen.session)))
+        console, info = make_console(), agora.info(chosen.session)
+        console.print(show_session(state, info))
+        if info.status != "complete":
+            console.print(f"  Go on: {resume_command(chosen.session, chosen)}")
     return Exit.DONE
 
 
@@ -140,7 +152,7 @@ def report(chosen: Namespace) -> int:
     if not state.get("main_topic"):
         raise UsageError(
             f"The session {chosen.session} has no theme yet, so there is nothing to report.",
-            hint=f"Give it one: {resume_command(chosen.session, chosen)}",
+            hint=f"Give it one: virtual-agora resume {chosen.session}",
         )
     folder: Path = chosen.to or reports_folder(state)
     files = reports.final_report(state)
@@ -239,8 +251,9 @@ def _run_leg(agora: Agora, session_id: str, view: View, chosen: Namespace) -> in
     elif is_interactive():
         answer = _at_leisure(answerer(view), control)
     console: Console = view.console
+    # One that cannot be opened is not gone on with, either.
+    view.recall(agora.snapshot(session_id))
     try:
-        view.recall(agora.snapshot(session_id))
         with view, interruptible(tell, console, control, stopped):
             leg = agora.run_leg(session_id, answer, listener=tell, control=control)
     except (KeyboardInterrupt, GraphDrained):

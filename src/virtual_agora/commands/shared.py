@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from argparse import Namespace
@@ -39,10 +40,13 @@ __all__ = [
     "is_interactive",
     "make_reports_folder",
     "on_provider",
+    "placed",
     "relative",
     "resume_command",
     "where",
 ]
+
+_ABOUT_A_SESSION = re.compile(r"virtual-agora (resume|show|fork) [\w.-]+( --steps| --at STEP)?$")
 
 
 def check_ready(config: Config) -> None:
@@ -159,7 +163,7 @@ def existing(chosen: Namespace) -> Agora:
 
 def resume_command(session_id: str, chosen: Namespace) -> str:
     """The command that goes on with a session."""
-    return shlex.join(["virtual-agora", "resume", session_id, *where(chosen)])
+    return placed(f"virtual-agora resume {session_id}", chosen)
 
 
 def where(chosen: Namespace) -> list[str]:
@@ -168,6 +172,13 @@ def where(chosen: Namespace) -> list[str]:
     if chosen.database:
         words += ["--database", Database(chosen.database.strip()).shown]
     return words
+
+
+def placed(hint: str, chosen: Namespace) -> str:
+    """A hint that ends with a command about a session, with the words that name where the session is; any other as it is."""
+    if not _ABOUT_A_SESSION.search(hint):
+        return hint
+    return " ".join([hint, *map(shlex.quote, where(chosen))])
 
 
 def relative(path: Path) -> str:

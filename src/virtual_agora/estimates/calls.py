@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from virtual_agora.config.models import Config
 
 __all__ = [
+    "CLOSING",
     "SECTIONS",
     "TOPICS",
     "WRITING",
@@ -24,9 +25,10 @@ TOPICS = (1, 20)
 """The fewest and the most topics of an agenda that the participants propose."""
 
 
-WRITING = frozenset(
-    {"round_summary", "digest", "topic_summary", "report_outline", "report_section"}
-)
+CLOSING = frozenset({"topic_summary", "report_outline", "report_section"})
+"""The tasks that only a topic, or session, at its end asks for. A topic's own cap does not hold them back."""
+
+WRITING = CLOSING | {"round_summary", "digest"}
 """The tasks that bring what was said into reports. They are all that a session still asks for once its budget is used up."""
 
 

@@ -21,7 +21,7 @@ from virtual_agora import hitl
 from virtual_agora.agents.member import Request
 from virtual_agora.agents.participant import Participant
 from virtual_agora.errors import VirtualAgoraError
-from virtual_agora.estimates.calls import WRITING
+from virtual_agora.estimates.calls import CLOSING, WRITING
 from virtual_agora.flow.assembly import Assembly
 from virtual_agora.flow.budget import Budget
 from virtual_agora.flow.error_recovery import QUORUM, Action
@@ -157,18 +157,20 @@ class Asking:
         self._tell_what_is_near()
         return self._ledger.update() | self._budget.update() | fields
 
-    def check_budget(self, step: str, *, writing: bool = False, round: int = 0) -> None:
+    def check_budget(self, step: str, *, closing: bool = False, round: int = 0) -> None:
         """Ask the user about caps that leave room for nothing more, until they leave some or there is a conclusion.
 
         To be called before anything is begun: what is begun together is paid for together.
         """
-        while caps := self._budget.reached(self._ledger.usage(), writing=writing):
+        while caps := self._budget.reached(self._ledger.usage(), closing=closing):
             self._tell_what_is_near()
             question = self._budget.question(
                 caps, self._ledger.usage(), round_number=round or self._round, step=step
             )
             answer = human_answer(self._assembly, question).result()
-            self._ledger.note("user", "user", self._budget.decide(answer, caps))
+            told = self._budget.decide(answer, caps)
+            by = "user" if answer["action"] == "extend" else ""
+            self._ledger.note("user", by, told)
 
     def _tell_what_is_near(self) -> None:
         for text in self._budget.near(self._ledger.usage()):
@@ -177,8 +179,8 @@ class Asking:
     def _call(self, requests: Sequence[Request[T]]) -> list[Outcome]:
         """Begin all calls that the budget leaves room for, and wait for them."""
         if requests and not self._beside:
-            first, writing = requests[0].call, all(r.call.task in WRITING for r in requests)
-            self.check_budget(first.task, writing=writing, round=first.round)
+            first, closing = requests[0].call, all(r.call.task in CLOSING for r in requests)
+            self.check_budget(first.task, closing=closing, round=first.round)
         makes = [not self.cut_short or request.call.task in WRITING for request in requests]
         outcomes = iter(self._make([r for r, make in zip(requests, makes, strict=True) if make]))
         unmade = Outcome(result=None, took=NOTHING, action=UNMADE, reason="the budget is used up")

@@ -70,15 +70,15 @@ class Budget:
         self._before_topic = before["before_topic"] if before else NOTHING
         self.concluding: str = before["concluding"] if before else ""
 
-    def reached(self, usage: Mapping[str, Usage], *, writing: bool) -> list[Cap]:
+    def reached(self, usage: Mapping[str, Usage], *, closing: bool) -> list[Cap]:
         """The caps to ask about: those of the session first, and those of the topic only if none of these is reached.
 
-        Nothing is asked twice about what is being concluded; `writing`, which a topic is closed with, is not held back by its own.
+        Nothing is asked twice about what is being concluded; `closing`, the writing with which a topic ends, is not held back by the topic's own.
         """
         asked = {"": ("session", "topic"), "topic": ("session",)}.get(self.concluding, ())
         for scope in asked:
             found = [cap for cap in self._all(usage) if cap.scope == scope and cap.reached]
-            if found and (scope == "session" or not writing):
+            if found and (scope == "session" or not closing):
                 return found
         return []
 
@@ -157,7 +157,8 @@ class Budget:
             return f"The user raised the cap of this {scope} {' and '.join(raised)}."
         self.concluding = scope
         used = " and ".join(map(str, caps))
-        return f"The user concluded this {scope} because of the budget: {used}."
+        # An answer does not tell a person's from the default that applies where nobody is there.
+        return f"This {scope} was concluded because of the budget: {used}."
 
     def update(self) -> dict[str, Any]:
         """What changed, as an update to the state."""

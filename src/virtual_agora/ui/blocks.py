@@ -29,11 +29,16 @@ _COLOURS = (32, 166, 29, 133, 136, 30, 167, 98, 64, 169)
 
 
 class CleanConsole(Console):
-    """A console on which plain texts are printed clean: paths, names and errors may hold what steers a terminal."""
+    """A console on which plain texts are printed clean: paths, names and errors may hold what steers a terminal.
+
+    They are printed whole, too, and it is left to the terminal to break them: a command or a path in them can be copied.
+    """
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print as Rich does; texts that are no `Text` are cleaned."""
-        super().print(*(clean(o) if isinstance(o, str) else o for o in objects), **options)
+        """Print as Rich does; texts that are no `Text` are cleaned, and not broken into lines."""
+        whole = bool(objects) and all(isinstance(o, str) for o in objects)
+        cleaned = (clean(o) if isinstance(o, str) else o for o in objects)
+        super().print(*cleaned, **{"soft_wrap": whole, **options})
 
 
 class Palette:

@@ -106,8 +106,6 @@ def _summary(state: Mapping[str, Any], info: SessionInfo) -> Iterator[Renderable
     yield Text()
     if state.get("reports"):
         yield Prose(progress.reports, lead="Reports: ", lead_style="bold")
-    if info.status != "complete":
-        yield Prose(f"virtual-agora resume {session_id}", lead="Go on: ", lead_style="bold")
 
 
 def _agenda(state: Mapping[str, Any], round_: int) -> Iterator[RenderableType]:

@@ -36,7 +36,6 @@ def steps_list(state: Mapping[str, Any], steps: Sequence[Step]) -> RenderableTyp
 def _lines(state: Mapping[str, Any], steps: Sequence[Step]) -> Iterator[RenderableType]:
     forks = {fork["step"]: fork["session"] for fork in state.get("forked_from", ())}
     yield Prose(
-        f"virtual-agora fork {one_line(state['session_id'])} --at STEP begins a new session just before the step of that number. "
         "On the right is what the step before it brought. ✋ asks you.",
         indent=0,
         style="dim",
