@@ -18,8 +18,8 @@ SHORT = {"min_rounds": 1, "max_rounds": 2, "checkpoint_interval": 9, "positions"
 
 
 @pytest.fixture
-def agora(tmp_path):
-    with Agora(tmp_path / "data", clock=TestClock()) as agora:
+def agora(tmp_path, database):
+    with Agora(tmp_path / "data", database, clock=TestClock()) as agora:
         yield agora
 
 
@@ -36,7 +36,9 @@ def told(agora, one, other, width=100):
 def test_a_fork_and_its_source(agora):
     source = begin(agora, "source", max_rounds=1)
     agora.run_leg(source, default_answer)
-    at = next(s.number for s in agora.steps(source) if s.node == "vote_evaluation")
+    steps = agora.steps(source)
+    assert "final_considerations + closing_positions" in [step.node for step in steps]
+    at = next(s.number for s in steps if s.node == "vote_evaluation")
     agora.fork(source, at, "idle")
     assert (
         f"As far as “idle” has come, all is the same; at step {at} “source” went on with vote_evaluation."
