@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.conftest import THEME, TestClock, answers, offline_config, where
+from tests.conftest import THEME, TestClock, answers, in_sqlite, offline_config, where
 from tests.support.wire import Wire
 
 from virtual_agora import reports
@@ -23,10 +23,6 @@ TOPICS = ("What does it cost?",)
 def agora(tmp_path, database):
     with Agora(tmp_path / "data", database, clock=TestClock()) as agora:
         yield agora
-
-
-in_sqlite = pytest.mark.parametrize("database", [None], ids=["sqlite"])
-"""For what is the same wherever sessions are kept, and takes long."""
 
 
 def panel(*names, **session):
