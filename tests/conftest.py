@@ -87,6 +87,10 @@ def database(request):
     return cluster.url(cluster.ready())
 
 
+in_sqlite = pytest.mark.parametrize("database", [None], ids=["sqlite"])
+"""For what is SQLite's own, and for what is the same wherever sessions are kept."""
+
+
 @pytest.fixture
 def clock() -> TestClock:
     return TestClock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 import pytest
 from rich.cells import cell_len
@@ -18,8 +19,8 @@ SHORT = {"min_rounds": 1, "max_rounds": 2, "checkpoint_interval": 9, "positions"
 
 
 @pytest.fixture
-def agora(tmp_path):
-    with Agora(tmp_path / "data", clock=TestClock()) as agora:
+def agora(tmp_path, database):
+    with Agora(tmp_path / "data", database, clock=TestClock()) as agora:
         yield agora
 
 
@@ -36,7 +37,9 @@ def told(agora, one, other, width=100):
 def test_a_fork_and_its_source(agora):
     source = begin(agora, "source", max_rounds=1)
     agora.run_leg(source, default_answer)
-    at = next(s.number for s in agora.steps(source) if s.node == "vote_evaluation")
+    steps = agora.steps(source)
+    assert "final_considerations + closing_positions" in [step.node for step in steps]
+    at = next(s.number for s in steps if s.node == "vote_evaluation")
     agora.fork(source, at, "idle")
     assert (
         f"As far as “idle” has come, all is the same; at step {at} “source” went on with vote_evaluation."
@@ -84,6 +87,20 @@ def test_sessions_that_merely_resemble_each_other(agora):
     assert "They share no history" in told(agora, "one", "two")
     assert agora.compare("one", "three").parted is None
     assert "came of it so far is the same in both" in told(agora, "one", "three")
+
+
+def test_what_it_takes_is_no_difference_in_what_comes_of_it(agora, tmp_path):
+    packaged = (files("virtual_agora") / "prompts" / "round_summary.md").read_text()
+    (tmp_path / "round_summary.md").write_text(f"{packaged}\nBe brief.\n")
+    for name, prompts in (("one", None), ("other", str(tmp_path))):
+        config = offline_config(**{**SHORT, "max_rounds": 1})
+        config = config.model_copy(update={"prompts": prompts})
+        reports = agora.data_dir.parent / "reports"
+        agora.create(config, reports_dir=reports, theme=THEME, topics=TOPICS, session_id=name)
+        agora.run_leg(name, default_answer)
+    found = agora.compare("one", "other")
+    assert found.spent[0].tokens < found.spent[1].tokens
+    assert found.parted is None
 
 
 def test_one_session_and_sessions_with_nothing_in_common(agora):

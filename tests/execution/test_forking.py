@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.conftest import THEME, TestClock, answers, offline_config, where
+from tests.conftest import THEME, TestClock, answers, in_sqlite, offline_config, where
 from tests.support.wire import Wire
 
 from virtual_agora import reports
@@ -20,8 +20,8 @@ TOPICS = ("What does it cost?",)
 
 
 @pytest.fixture
-def agora(tmp_path):
-    with Agora(tmp_path / "data", clock=TestClock()) as agora:
+def agora(tmp_path, database):
+    with Agora(tmp_path / "data", database, clock=TestClock()) as agora:
         yield agora
 
 
@@ -62,12 +62,8 @@ def finished(agora, session, answer=default_answer):
 
 
 def stored(agora, session):
-    """What the database has of a session, byte for byte."""
-    with agora._saver.cursor(transaction=False) as cursor:
-        return [
-            cursor.execute(f"SELECT * FROM {table} WHERE thread_id = ?", (session,)).fetchall()
-            for table in ("checkpoints", "writes")
-        ]
+    """All that the database has of a session."""
+    return list(agora._saver.list(where(session)))
 
 
 def test_another_panel_goes_on_in_the_middle_and_the_source_stays(agora):
@@ -116,6 +112,7 @@ def test_another_panel_goes_on_in_the_middle_and_the_source_stays(agora):
     assert stored(agora, source) == rows
 
 
+@in_sqlite
 def test_another_voting_rule_counts_the_same_ballots_without_any_call(agora):
     rules = {"min_rounds": 1, "max_rounds": 1, "seed": 7}
     source = held(agora, offline_config(voting_rule="borda", **rules), topics=())
@@ -138,6 +135,7 @@ def test_another_voting_rule_counts_the_same_ballots_without_any_call(agora):
     assert counted["plurality"]["rule"] == "plurality"
 
 
+@in_sqlite
 def test_a_fork_of_a_fork_takes_back_who_was_left_out_and_knows_its_whole_line(agora):
     rules = {"min_rounds": 1, "max_rounds": 2, "positions": "every_round"}
     source = held(agora, panel("Ada", "Bruno", "Celia", **rules))
@@ -161,6 +159,7 @@ def test_a_fork_of_a_fork_takes_back_who_was_left_out_and_knows_its_whole_line(a
     assert {p["moment"] for p in state["positions"]} >= {"before", "round", "after"}
 
 
+@in_sqlite
 def test_a_fork_can_change_everything_at_any_step(agora):
     short = {"min_rounds": 1, "max_rounds": 2, "checkpoint_interval": 9}
     source = held(agora, panel("Ada", "Bruno", "Celia", **short), topics=())
@@ -188,6 +187,7 @@ def test_a_threshold_counts_for_the_poll_that_was_taken(agora):
     assert "3 yes, 1 no (more than half must be for it)" in reports.final_report(late)["index.md"]
 
 
+@in_sqlite
 def test_who_was_excluded_stays_so_unless_the_configuration_changes_them(agora, tmp_path):
     with Wire(tmp_path / "requests.jsonl") as wire:
         good = {"provider": "openai_compatible", "base_url": wire.base_url, "model": "good"}
@@ -242,6 +242,7 @@ def flow_of(agora, session):
     )
 
 
+@in_sqlite
 def test_fewer_rounds_hold_from_the_fork_on_even_if_its_first_step_breaks(agora):
     """Between topics the last round of the latest one is no round of the new rules."""
     source = held(agora, offline_config(min_rounds=2), topics=(*TOPICS, "Who pays?"))

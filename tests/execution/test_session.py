@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
-from tests.conftest import THEME, TestClock, answers, offline_config
+from tests.conftest import THEME, TestClock, answers, in_sqlite, offline_config
 from tests.support.wire import Wire
 
 from virtual_agora.config.models import Config
@@ -46,10 +46,6 @@ TOPICS = ("What does it cost?",)
 def agora(tmp_path, database):
     with Agora(tmp_path / "data", database, clock=TestClock()) as agora:
         yield agora
-
-
-in_sqlite = pytest.mark.parametrize("database", [None], ids=["sqlite"])
-"""For what is SQLite's own, and for what is the same wherever sessions are kept."""
 
 
 def begin(agora, *, session_id="s", config=None, **values):

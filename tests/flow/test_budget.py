@@ -11,6 +11,7 @@ from virtual_agora.errors import NodeExecutionError
 from virtual_agora.events import CallStarted
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import default_answer
+from virtual_agora.state.validator import validate_state_consistency
 
 THEME = "Should a city of 200,000 make its public transport free?"
 TOPICS = ("What does it cost?", "Who gains?")
@@ -170,10 +171,10 @@ def test_a_cap_on_tokens_counts_what_is_sent_and_received(make_flow):
     assert most <= cap["used"] <= tokens(held.state) < tokens(whole)
 
 
-def test_a_budget_stays_with_a_session_that_is_resumed_and_forked(tmp_path, clock):
+def test_a_budget_stays_with_a_session_that_is_resumed_and_forked(tmp_path, clock, database):
     """Stopped in the middle of a round, raised in another process, forked: no call is made twice, no cap forgotten."""
     config = capped({"calls": 6}, min_rounds=2)
-    with Agora(tmp_path / "data", clock=clock) as agora:
+    with Agora(tmp_path / "data", database, clock=clock) as agora:
         agora.create(
             config, theme=THEME, topics=TOPICS, session_id="s", seed=7, reports_dir=tmp_path / "r"
         )
@@ -186,7 +187,7 @@ def test_a_budget_stays_with_a_session_that_is_resumed_and_forked(tmp_path, cloc
         leg = agora.run_leg("s", answers(budget_reached="stop"), listener=listen)
         assert leg.question["type"] == "budget_reached"
         assert len(started) == 6
-    with Agora(tmp_path / "data", clock=clock) as agora:
+    with Agora(tmp_path / "data", database, clock=clock) as agora:
         raised = [{"action": "extend", "calls": 12}, "stop"]
         leg = agora.run_leg("s", answers(budget_reached=raised), listener=listen)
         assert leg.question["caps"][0]["limit"] == 12
@@ -198,6 +199,70 @@ def test_a_budget_stays_with_a_session_that_is_resumed_and_forked(tmp_path, cloc
         assert leg.status == "complete"
         assert said(agora.snapshot(fork), "user")[-1].startswith("This session was concluded")
         assert agora.question("s")["type"] == "budget_reached"
+
+
+def test_caps_that_a_fork_names_hold_as_they_stand_there(tmp_path, clock, database):
+    """What was raised or concluded under the caps before is no word on these; under the same caps it still is."""
+    with Agora(tmp_path / "data", database, clock=clock) as agora:
+
+        def forked(name, most, by):
+            config = capped({"calls": most}, min_rounds=2)
+            fork = agora.fork("s", at, name, config=config)
+            questions = []
+
+            def answer(question):
+                questions.append(question)
+                return answers(budget_reached=by)(question)
+
+            agora.run_leg(fork, answer)
+            limits = [q["caps"][0]["limit"] for q in questions if q["type"] == "budget_reached"]
+            return limits, agora.snapshot(fork)
+
+        config, reports_dir = capped({"calls": 6}, min_rounds=2), tmp_path / "r"
+        agora.create(
+            config, theme=THEME, topics=TOPICS, session_id="s", seed=7, reports_dir=reports_dir
+        )
+        agora.run_leg("s", answers(budget_reached=[{"action": "extend", "calls": 12}, "conclude"]))
+        summed_up = [s for s in agora.steps("s") if s.node == "round_summarization"]
+        at = summed_up[0].number  # raised
+        limits, state = forked("fewer", 10, "stop")
+        assert (limits, state["budget"]["raised"]) == ([10], {})
+        (origin,) = state["forked_from"]
+        assert [change["key"] for change in origin["changes"]] == ["budget.calls"]
+        assert "cap on calls 10 instead of 6" in reports.final_report(state)["index.md"]
+        assert forked("same", 6, "stop")[0] == [12]
+        at = summed_up[-1].number  # concluded
+        assert forked("as-before", 6, "stop")[1]["status"] == "complete"
+        limits, state = forked("more", 30, "stop")
+        assert (limits, state["budget"]["concluding"]) == ([30], "")
+        assert calls(state) >= 30
+        assert forked("no-room", 7, "stop")[1]["budget"]["concluding"] == "session"
+
+
+@pytest.mark.parametrize(
+    ("topics", "budget"), [((), {"calls": 9}), (TOPICS[:1], {"topic": {"calls": 8}})], ids=str
+)
+def test_a_fork_with_more_to_spend_comes_to_a_whole_end_from_every_step(
+    tmp_path, clock, topics, budget
+):
+    rules = {"min_rounds": 2, "positions": "off"}
+    with Agora(tmp_path / "data", clock=clock) as agora:
+        agora.create(
+            capped(budget, **rules),
+            theme=THEME,
+            topics=topics,
+            session_id="s",
+            reports_dir=tmp_path / "r",
+        )
+        agora.run_leg("s", answers(budget_reached="conclude"))
+        for step in agora.steps("s")[6:]:
+            if step.node == "multi_file_output":
+                continue
+            fork = agora.fork("s", step.number, config=capped({"calls": 999}, **rules))
+            asked = answers(topic_continuation="end_session")
+            assert agora.run_leg(fork, asked).status == "complete", step
+            state = agora.snapshot(fork)
+            assert validate_state_consistency(state)["errors"] == [], step
 
 
 @pytest.fixture

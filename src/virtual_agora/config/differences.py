@@ -24,6 +24,10 @@ def differences(one: Config, other: Config) -> list[Change]:
             for change in _values(role, _plain(one.role(role)), _plain(other.role(role)))
         ),
         *_values("session", one.session.model_dump(), other.session.model_dump()),
+        *_values(
+            "budget", *(config.budget.model_dump(exclude={"topic"}) for config in (one, other))
+        ),
+        *_values("budget.topic", one.budget.topic.model_dump(), other.budget.topic.model_dump()),
         *_values("", {"prompts": one.prompts}, {"prompts": other.prompts}),
     ]
 

@@ -20,7 +20,7 @@ State = Mapping[str, Any]
 T = TypeVar("T")
 Pair = tuple[T, T]
 
-OWN = {"usage", "task_usage", "phase_history", "current_phase"}
+OWN = {"usage", "task_usage", "budget", "estimate", "phase_history", "current_phase"}
 """Fields in which a step's outcome is not compared: what it cost, and what follows from the others."""
 
 

@@ -10,6 +10,7 @@ from virtual_agora.config.loader import config_hash
 from virtual_agora.config.models import ROLES, Config
 from virtual_agora.errors import UsageError
 from virtual_agora.execution.standing import Step
+from virtual_agora.flow.budget import recapped
 from virtual_agora.flow.error_recovery import QUORUM
 from virtual_agora.flow.nodes_v13.opening import agent_record
 from virtual_agora.providers.vendors import one_model
@@ -67,6 +68,9 @@ def _update(state: State, step: Step, wanted: Config | None) -> dict[str, Any]:
     update |= {"config": after.model_dump(mode="json"), "config_hash": config_hash(after)}
     if after.session.seed not in (None, before.session.seed):
         update["seed"] = after.session.seed
+    caps = [_cap(change["key"]) for change in changes if change["key"].startswith("budget.")]
+    if caps:
+        update |= recapped(state, update["config"], caps, step.node)
     if members:
         update |= members.update()
     if state.get("poll") and after.session.conclude != before.session.conclude:
@@ -95,6 +99,12 @@ def _check_rules(state: State, step: Step, before: Config, after: Config) -> Non
             f"At step {step.number} it is the user's turn, and the new configuration has another participation.",
             hint="Fork one step earlier or later.",
         )
+
+
+def _cap(key: str) -> str:
+    """What a cap is called in the state: `topic.calls` for the key `budget.topic.calls`, `session.calls` for `budget.calls`."""
+    name = key.removeprefix("budget.")
+    return name if name.startswith("topic.") else f"session.{name}"
 
 
 def _concluded(state: State) -> str:

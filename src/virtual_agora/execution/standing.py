@@ -107,15 +107,16 @@ def next_nodes(found: CheckpointTuple) -> list[str]:
     """The steps that run next after a checkpoint, as its triggers say.
 
     A trigger is named `branch:to:STEP`, or `join:ONE+OTHER:STEP` where several steps must have ended before; its
-    value then is those that have.
+    value then is those that have. PostgreSQL keeps them in an order of its own, so they are put into the protocol's.
     """
+    order = list(NODES)
     nodes = []
     for name, value in found.checkpoint["channel_values"].items():
         kind, _, way = name.partition(":")
         before, _, node = way.rpartition(":")
         if kind == "branch" or (kind == "join" and set(before.split("+")) == value):
             nodes.append(node)
-    return nodes
+    return sorted(nodes, key=lambda node: order.index(node) if node in NODES else len(order))
 
 
 def _round(values: Mapping[str, Any], nodes: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ Pure functions of the state and of what a step has used so far, so that a step t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -18,7 +18,7 @@ from virtual_agora.hitl import Question
 from virtual_agora.state.schema import Budgeted, Scope, Spent, Usage
 from virtual_agora.state.usage import spent
 
-__all__ = ["NEAR", "Budget", "Cap", "topic_closed"]
+__all__ = ["NEAR", "Budget", "Cap", "recapped", "topic_closed"]
 
 NEAR = 0.8
 """The share of a cap from which on its nearness is told."""
@@ -57,6 +57,33 @@ def topic_closed(state: Mapping[str, Any]) -> dict[str, Any]:
     return {"budget": Budgeted(**{**budget, "concluding": ""})}
 
 
+def recapped(
+    state: Mapping[str, Any], config: Mapping[str, Any], names: Collection[str], node: str
+) -> dict[str, Any]:
+    """The update once a fork before the step `node` gives caps of these `names` anew, in `config`: they hold as they stand there.
+
+    What was raised or told of them is dropped, and what was being concluded goes on if its caps leave room and nothing was
+    passed over for it yet. A topic that is being closed by then is closed, but no more than that.
+    """
+    before: Budgeted | None = state.get("budget")
+    if before is None:
+        return {}
+    kept = {
+        field: {name: cap for name, cap in before[field].items() if name not in names}
+        for field in ("raised", "noticed")
+    }
+    after = Budgeted(**{**before, **kept})  # type: ignore[typeddict-item]
+    caps = Budget({**state, "config": config, "budget": after}).caps(state.get("usage", {}))
+    if not any(cap.scope == after["concluding"] and cap.reached for cap in caps):
+        topic = state.get("current_topic")
+        summarized = {(s["topic"], s["round"]) for s in state.get("round_summaries", ())}
+        if before["concluding"] and topic and (state["concluded_by"] or node == "vote_evaluation"):
+            after["concluding"] = "topic"
+        elif node == "round_summarization" and (topic, state["current_round"]) not in summarized:
+            after["concluding"] = ""
+    return {"budget": after}
+
+
 class Budget:
     """Begins with what the state says, and ends as an update to it."""
 
@@ -77,18 +104,18 @@ class Budget:
         """
         asked = {"": ("session", "topic"), "topic": ("session",)}.get(self.concluding, ())
         for scope in asked:
-            found = [cap for cap in self._all(usage) if cap.scope == scope and cap.reached]
+            found = [cap for cap in self.caps(usage) if cap.scope == scope and cap.reached]
             if found and (scope == "session" or not closing):
                 return found
         return []
 
     def near(self, usage: Mapping[str, Usage]) -> Iterator[str]:
         """What is to be told of caps that are near, each once; of prices that are unknown, once for each model."""
-        for cap in self._all(usage):
+        for cap in self.caps(usage):
             if cap.used >= NEAR * cap.limit and self._noticed.get(cap.name) != cap.limit:
                 self._noticed[cap.name] = cap.limit
                 yield f"{int(100 * cap.used / cap.limit)} % of the budget of this {cap.scope} is used: {cap}."
-        if any(cap.kind == "cost" for cap in self._all(usage)):
+        if any(cap.kind == "cost" for cap in self.caps(usage)):
             for model, used in usage.items():
                 if used["cost"] is None and f"unpriced:{model}" not in self._noticed:
                     self._noticed[f"unpriced:{model}"] = 0.0
@@ -171,7 +198,8 @@ class Budget:
         nothing = Budgeted(raised={}, noticed={}, before_topic=NOTHING, concluding="")
         return {} if after == (self._before or nothing) else {"budget": after}
 
-    def _all(self, usage: Mapping[str, Usage]) -> Iterator[Cap]:
+    def caps(self, usage: Mapping[str, Usage]) -> Iterator[Cap]:
+        """The caps as they stand, with what is used of each; those of a topic only while there is one."""
         total = spent(usage)
         for scope in get_args(Scope):
             if scope == "topic" and not self._state.get("current_topic"):

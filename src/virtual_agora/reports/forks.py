@@ -42,6 +42,9 @@ def change_words(change: Change) -> str:
     if path.startswith("agents") and key not in AgentConfig.model_fields:
         name = change["key"].removeprefix("agents.")
         return f"{name} joins" if change["before"] is None else f"{name} is left out"
+    if path.startswith("budget"):
+        key = f"cap on {key}" if path == "budget" else f"cap on {key} of each topic"
+        path = ""
     member = path.removeprefix("agents.").replace("_", " ")
     of = "" if member in ("", "session") else f" of {member}"
     if key in ("persona", "prompts"):
