@@ -290,6 +290,18 @@ def test_own_prompts_replace_the_packaged_ones(say, folder):
         ("agents: []\nsesion: {}\n", "session"),
         ("agents:\n- {provider: openai, model: x, count: 2, personna: y}\n", "persona"),
         ("agents:\n- {provider: openai, model: x, count: two}\n", "count"),
+        (
+            "agents:\n- {provider: openai, model: x, count: true}\n",
+            "line 2: “agents[0].count” should be a whole number, not yes.",
+        ),
+        (
+            "agents:\n- {provider: openai, model: x, count: 2}\nbudget: {calls: true}\n",
+            "line 3: “budget.calls” should be a whole number, not yes.",
+        ),
+        (
+            "agents:\n- {provider: openai, model: x, count: 2}\nbudget: {topic: {cost: yes}}\n",
+            "line 3: “budget.topic.cost” should be a number, not yes.",
+        ),
         ("agents:\n- {provider: openai, model: x}\n", "2 to 20 participants"),
         (
             "agents:\n- {provider: openai, model: x, count: 2}\n- {model: x, provider: opnai}\n",
