@@ -257,7 +257,12 @@ class Agora:
         return compare(self._whole(one), self._whole(other))
 
     def _whole(self, session_id: str) -> Whole:
-        info, state = self.info(session_id), self.snapshot(session_id)
+        try:
+            info, state = self.info(session_id), self.snapshot(session_id)
+        except (DamagedSessionError, EncryptedSessionError) as error:
+            # Of two sessions it must be said which.
+            told = f"Session “{session_id}”: {error.message}"
+            raise type(error)(told, hint=error.hint) from error
         with storage_errors(self._saver.place):
             return Whole(info, state, list(self._saver.list(thread(session_id)))[::-1])
 
@@ -318,7 +323,11 @@ class Agora:
                 held.enter_context(self._lock(name))
             except SessionLockedError:
                 raise taken from None
-            if self._saver.get_tuple(thread(name)):
+            try:
+                found = self._saver.get_tuple(thread(name))
+            except (DamagedSessionError, EncryptedSessionError):
+                raise taken from None
+            if found:
                 raise taken
             yield
 
