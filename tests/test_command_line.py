@@ -392,6 +392,7 @@ def test_a_session_that_another_process_runs(say, folder):
         code, _, err = say("resume", "s", "--yes", "--data-dir", "data")
         assert code == 2
         assert "another process" in err
+        assert "on its machine; a frozen one is replaced after 30 seconds." in err
         assert say("show", "s", "--data-dir", "data")[0] == 0
     assert say("resume", "s", "--yes", "--data-dir", "data")[0] == 0
 

@@ -336,8 +336,15 @@ class Agora:
         """Be the one that runs a session."""
         check_session_name(session_id)
         with ExitStack() as held:
-            with storage_errors(self._saver.place):
-                held.enter_context(self._saver.leases.hold(session_id))
+            try:
+                with storage_errors(self._saver.place):
+                    held.enter_context(self._saver.leases.hold(session_id))
+            except SessionLockedError as error:
+                error.hint = (
+                    "Wait for it to end, or end that process on its machine; "
+                    f"a frozen one is replaced after {self._term:g} seconds."
+                )
+                raise
             try:
                 yield
             except self._saver.refusals:
