@@ -600,6 +600,16 @@ def test_an_output_that_takes_no_more_is_said(say):
     assert say("resume", "s", "--yes")[0] == 0
 
 
+def test_an_estimate_says_which_caps_it_exceeds(say, folder):
+    caps = {"calls": 10, "tokens": 10**9}
+    agents = [{"provider": "offline", "model": "panel", "count": 2}]
+    config(folder, agents=agents, budget=caps)
+    code, out, _ = say("run", THEME, *TOPIC, "--estimate")
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if "The budget of" in line]
+    assert re.search(r"The budget of 10 calls is likely to be used up: likely \d+ calls, at most", line)
+
+
 def test_a_session_that_cannot_be_opened_has_no_command_to_go_on(say):
     say("run", THEME, "--session", "s")
     code, out, err = say("resume", "nope")
