@@ -607,7 +607,9 @@ def test_an_estimate_says_which_caps_it_exceeds(say, folder):
     code, out, _ = say("run", THEME, *TOPIC, "--estimate")
     assert code == 0
     (line,) = [line for line in out.splitlines() if "The budget of" in line]
-    assert re.search(r"The budget of 10 calls is likely to be used up: likely \d+ calls, at most", line)
+    assert re.search(
+        r"The budget of 10 calls is likely to be used up: likely \d+ calls, at most", line
+    )
 
 
 def test_a_session_that_cannot_be_opened_has_no_command_to_go_on(say):
