@@ -386,6 +386,12 @@ def test_a_wrong_session_name(say):
     assert code == 2
 
 
+def test_an_empty_name_for_a_fork(say):
+    say("run", THEME, "--session", "s")
+    code, _, err = say("fork", "s", "--at", "1", "--name", "")
+    assert (code, "“” cannot be the name of a session." in err) == (2, True)
+
+
 def test_a_session_that_another_process_runs(say, folder):
     say("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
     with open_saver(folder / "data") as saver, saver.leases.hold("s"):

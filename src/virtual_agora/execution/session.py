@@ -284,7 +284,7 @@ class Agora:
             )
         with storage_errors(self._saver.place):
             changes = forked(self._values_at(session_id, steps[at]), steps[at], config)
-            target = new_id or self._free_name(f"{session_id}-fork")
+            target = self._free_name(f"{session_id}-fork") if new_id is None else new_id
             with self._new(target):
                 self._saver.copy_history(session_id, steps[at].checkpoint_id, target, changes)
         return target
