@@ -155,7 +155,7 @@ def test_sessions_and_show(say):
 
 def test_a_mistyped_folder_is_not_taken_for_lost_sessions(say, folder, monkeypatch):
     (folder / "file").write_text("I am a file")
-    for named, wrong in (("nowhere", "does not exist"), ("file", "is a file")):
+    for named, wrong in (("nowhere", "does not exist"), ("file", "is a file, not a folder")):
         code, out, err = say("sessions", "--data-dir", named)
         assert (code, out) == (2, "")
         assert f"{named}, {wrong}." in err
@@ -437,6 +437,7 @@ def test_folders_that_cannot_be_used(say, folder):
     (folder / "file").write_text("I am a file")
     code, _, err = say("run", THEME, "--yes", "--data-dir", "file")
     assert code == 4
+    assert "file, is a file, not a folder." in err
     assert "--data-dir" in err
     code, _, err = say("run", THEME, "--yes", "--context", "file")
     assert code == 2

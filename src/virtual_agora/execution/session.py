@@ -99,6 +99,11 @@ class Agora:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
+        if self.data_dir.exists() and not self.data_dir.is_dir():
+            raise StorageError(
+                f"The folder of the sessions, {self.data_dir}, is a file, not a folder.",
+                hint="Name another with --data-dir.",
+            )
         self._telemetry = self._open.enter_context(Telemetry())
         self._saver = self._open.enter_context(
             open_store(self.data_dir, self._database, term=self._term)
