@@ -155,7 +155,7 @@ def test_sessions_and_show(say):
 
 def test_a_mistyped_folder_is_not_taken_for_lost_sessions(say, folder, monkeypatch):
     (folder / "file").write_text("I am a file")
-    for named, wrong in (("nowhere", "does not exist"), ("file", "is a file")):
+    for named, wrong in (("nowhere", "does not exist"), ("file", "is a file, not a folder")):
         code, out, err = say("sessions", "--data-dir", named)
         assert (code, out) == (2, "")
         assert f"{named}, {wrong}." in err
@@ -290,6 +290,18 @@ def test_own_prompts_replace_the_packaged_ones(say, folder):
         ("agents: []\nsesion: {}\n", "session"),
         ("agents:\n- {provider: openai, model: x, count: 2, personna: y}\n", "persona"),
         ("agents:\n- {provider: openai, model: x, count: two}\n", "count"),
+        (
+            "agents:\n- {provider: openai, model: x, count: true}\n",
+            "line 2: “agents[0].count” should be a whole number, not yes.",
+        ),
+        (
+            "agents:\n- {provider: openai, model: x, count: 2}\nbudget: {calls: true}\n",
+            "line 3: “budget.calls” should be a whole number, not yes.",
+        ),
+        (
+            "agents:\n- {provider: openai, model: x, count: 2}\nbudget: {topic: {cost: yes}}\n",
+            "line 3: “budget.topic.cost” should be a number, not yes.",
+        ),
         ("agents:\n- {provider: openai, model: x}\n", "2 to 20 participants"),
         (
             "agents:\n- {provider: openai, model: x, count: 2}\n- {model: x, provider: opnai}\n",
@@ -374,12 +386,19 @@ def test_a_wrong_session_name(say):
     assert code == 2
 
 
+def test_an_empty_name_for_a_fork(say):
+    say("run", THEME, "--session", "s")
+    code, _, err = say("fork", "s", "--at", "1", "--name", "")
+    assert (code, "“” cannot be the name of a session." in err) == (2, True)
+
+
 def test_a_session_that_another_process_runs(say, folder):
     say("run", THEME, *TOPIC, "--session", "s", "--data-dir", "data")
     with open_saver(folder / "data") as saver, saver.leases.hold("s"):
         code, _, err = say("resume", "s", "--yes", "--data-dir", "data")
         assert code == 2
         assert "another process" in err
+        assert "on its machine; a frozen one is replaced after 30 seconds." in err
         assert say("show", "s", "--data-dir", "data")[0] == 0
     assert say("resume", "s", "--yes", "--data-dir", "data")[0] == 0
 
@@ -419,6 +438,7 @@ def test_folders_that_cannot_be_used(say, folder):
     (folder / "file").write_text("I am a file")
     code, _, err = say("run", THEME, "--yes", "--data-dir", "file")
     assert code == 4
+    assert "file, is a file, not a folder." in err
     assert "--data-dir" in err
     code, _, err = say("run", THEME, "--yes", "--context", "file")
     assert code == 2
@@ -586,6 +606,18 @@ def test_an_output_that_takes_no_more_is_said(say):
         assert "No space left" in complaint
         assert "Traceback" not in complaint
     assert say("resume", "s", "--yes")[0] == 0
+
+
+def test_an_estimate_says_which_caps_it_exceeds(say, folder):
+    caps = {"calls": 10, "tokens": 10**9}
+    agents = [{"provider": "offline", "model": "panel", "count": 2}]
+    config(folder, agents=agents, budget=caps)
+    code, out, _ = say("run", THEME, *TOPIC, "--estimate")
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if "The budget of" in line]
+    assert re.search(
+        r"The budget of 10 calls is likely to be used up: likely \d+ calls, at most", line
+    )
 
 
 def test_a_session_that_cannot_be_opened_has_no_command_to_go_on(say):

@@ -310,8 +310,9 @@ def _latest_session(path: Path) -> Check | None:
     name = ""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            for name, type_, content in database.execute(latest):
-                make_serializer().loads_typed((type_, content))
+            if found := database.execute(latest).fetchone():
+                name, *value = found
+                make_serializer().loads_typed(tuple(value))
     except EncryptedSessionError as error:
         told = f"The latest session, “{name}”, cannot be read. {error.message}"
         return Check("encryption", None, told, error.hint)

@@ -168,3 +168,15 @@ def test_the_doctor_warns_of_a_key_that_does_not_fit(folder, say, monkeypatch, k
     line = next(line for line in out.splitlines() if "encryption:" in line)
     assert line.startswith("warning encryption: The latest session, “s”, cannot be read.")
     assert says in line
+
+
+def test_without_the_key_a_name_is_still_taken_and_a_comparison_says_which_cannot_be_read(
+    folder, say, monkeypatch
+):
+    assert say(*begin("enc"))[0] == 3
+    monkeypatch.delenv(ENCRYPTION_KEY)
+    code, _, err = say(*begin("enc"))
+    assert (code, "There is already a session “enc”." in err) == (2, True)
+    assert say(*begin("plain"))[0] == 3
+    code, _, err = say("diff", "plain", "enc", *COMMON)
+    assert (code, "Session “enc”: The session is encrypted" in err) == (4, True)

@@ -43,8 +43,11 @@ def test_what_sigterm_finds_in_flight_is_waited_for_and_kept(held, wire):
     process = begin(held)
     wait_for(wire, waits_for_bruno(held))
     process.terminate()
-    while "Stopping when the calls in flight are answered" not in process.stdout.readline():
+    while "Stopping when the calls in flight are answered" not in (
+        line := process.stdout.readline()
+    ):
         assert process.poll() is None
+    assert "Ctrl-C" not in line  # nobody is there to press it
     wire.mend()
     said, _ = process.communicate(timeout=LIMITS["SIGTERM"])
     assert process.returncode == 130

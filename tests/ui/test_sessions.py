@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from rich.cells import cell_len
@@ -49,6 +50,20 @@ def test_sessions_say_where_they_stand() -> None:
     assert "price unknown" in beaver
     assert "complete" in heron
     assert "round" not in heron
+
+
+def test_in_a_narrow_terminal_sessions_are_listed_without_breaking_words() -> None:
+    rows = [info("a-session-with-a-long-name", "interrupted"), SessionInfo("beaver", "newer")]
+    moment = datetime.fromisoformat("2026-01-02T12:30:00+00:00").astimezone()
+    text = drawn(sessions_table(rows), width=60)
+    assert [line.rstrip() for line in text.splitlines()] == [
+        "a-session-with-a-long-name",
+        "  interrupted, 2 Discussion, round 3",
+        f"  {moment:%Y-%m-%d %H:%M}, 41 calls, $0.5000",
+        f"  {THEME}",
+        "beaver",
+        "  saved by a later release: update virtual-agora",
+    ]
 
 
 def test_a_session_that_cannot_be_read_says_why() -> None:

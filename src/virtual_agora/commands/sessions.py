@@ -214,7 +214,7 @@ def _estimate(chosen: Namespace, config: Config, remark: str) -> int:
         made = estimated(agora, config, theme, topics, documents)
     console = make_console()
     console.print(remark)
-    console.print(draw_estimate(made))
+    console.print(draw_estimate(made, config.budget))
     return Exit.DONE
 
 

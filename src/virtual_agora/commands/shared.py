@@ -148,7 +148,7 @@ def existing(chosen: Namespace) -> Agora:
     if address := database(chosen):
         return Agora(folder, address)
     if (chosen.data_dir or os.environ.get("VIRTUAL_AGORA_HOME")) and not folder.is_dir():
-        wrong = "is a file" if folder.exists() else "does not exist"
+        wrong = "is a file, not a folder" if folder.exists() else "does not exist"
         raise UsageError(
             f"The folder of the sessions, {folder}, {wrong}.",
             hint="Name the one in which they are kept with --data-dir or VIRTUAL_AGORA_HOME.",

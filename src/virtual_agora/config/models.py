@@ -10,9 +10,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 
 from virtual_agora.addresses import refuse_secrets
 
@@ -67,6 +69,16 @@ class Strict(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,  # it may be a key in the wrong place
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """Otherwise `true` would be 1."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        numbers = {int, float} & {kind, *get_args(kind)}
+        if isinstance(value, bool) and numbers:
+            raise PydanticKnownError("int_type" if int in numbers else "float_type")
+        return value
 
 
 class AgentConfig(Strict):

@@ -99,6 +99,11 @@ class Agora:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
+        if self.data_dir.exists() and not self.data_dir.is_dir():
+            raise StorageError(
+                f"The folder of the sessions, {self.data_dir}, is a file, not a folder.",
+                hint="Name another with --data-dir.",
+            )
         self._telemetry = self._open.enter_context(Telemetry())
         self._saver = self._open.enter_context(
             open_store(self.data_dir, self._database, term=self._term)
@@ -258,7 +263,12 @@ class Agora:
         return compare(self._whole(one), self._whole(other))
 
     def _whole(self, session_id: str) -> Whole:
-        info, state = self.info(session_id), self.snapshot(session_id)
+        try:
+            info, state = self.info(session_id), self.snapshot(session_id)
+        except (DamagedSessionError, EncryptedSessionError) as error:
+            # Of two sessions it must be said which.
+            told = f"Session “{session_id}”: {error.message}"
+            raise type(error)(told, hint=error.hint) from error
         with storage_errors(self._saver.place):
             return Whole(info, state, list(self._saver.list(thread(session_id)))[::-1])
 
@@ -282,7 +292,7 @@ class Agora:
             there = thread(session_id, steps[at].checkpoint_id)
             state = self._flow(session_id).graph.get_state(there).values
             changes = forked(state, steps[at], config)
-            target = new_id or self._free_name(f"{session_id}-fork")
+            target = self._free_name(f"{session_id}-fork") if new_id is None else new_id
             with self._new(target):
                 self._saver.copy_history(session_id, steps[at].checkpoint_id, target, changes)
         return target
@@ -316,7 +326,11 @@ class Agora:
                 held.enter_context(self._lock(name))
             except SessionLockedError:
                 raise taken from None
-            if self._saver.get_tuple(thread(name)):
+            try:
+                found = self._saver.get_tuple(thread(name))
+            except (DamagedSessionError, EncryptedSessionError):
+                raise taken from None
+            if found:
                 raise taken
             yield
 
@@ -325,8 +339,15 @@ class Agora:
         """Be the one that runs a session."""
         check_session_name(session_id)
         with ExitStack() as held:
-            with storage_errors(self._saver.place):
-                held.enter_context(self._saver.leases.hold(session_id))
+            try:
+                with storage_errors(self._saver.place):
+                    held.enter_context(self._saver.leases.hold(session_id))
+            except SessionLockedError as error:
+                error.hint = (
+                    "Wait for it to end, or end that process on its machine; "
+                    f"a frozen one is replaced after {self._term:g} seconds."
+                )
+                raise
             try:
                 yield
             except self._saver.refusals:

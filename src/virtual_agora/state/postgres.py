@@ -214,6 +214,7 @@ def open_saver(place: str, url: str, *, term: float = TERM) -> Iterator[Postgres
         StorageError: the database cannot be used.
     """
     conninfo = settings_of(url)
+    patience = float(str(conninfo_to_dict(conninfo)["connect_timeout"]))
 
     def configure(connection: Connection[DictRow]) -> None:
         # Only so does a statement see what was committed while the one before it waited for a lock: the fence lives of it.
@@ -228,7 +229,8 @@ def open_saver(place: str, url: str, *, term: float = TERM) -> Iterator[Postgres
         kwargs={"autocommit": True, "row_factory": dict_row},
         min_size=1,
         max_size=CONNECTIONS,
-        timeout=float(str(conninfo_to_dict(conninfo)["connect_timeout"])),
+        timeout=patience,
+        reconnect_timeout=patience,
         configure=configure,
         check=ConnectionPool.check_connection,
         open=False,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from virtual_agora.amounts import said
+from virtual_agora.amounts import KINDS, said
+from virtual_agora.config.models import Caps
 from virtual_agora.estimates.estimate import Estimate
 from virtual_agora.ui.blocks import note
 from virtual_agora.ui.text import count
@@ -15,12 +16,12 @@ from virtual_agora.ui.text import count
 __all__ = ["draw_estimate"]
 
 
-def draw_estimate(made: Estimate) -> RenderableType:
-    """The estimate, in a few lines."""
-    return Group(*_parts(made))
+def draw_estimate(made: Estimate, caps: Caps) -> RenderableType:
+    """The estimate, in a few lines, and which `caps` of the session it exceeds."""
+    return Group(*_parts(made, caps))
 
 
-def _parts(made: Estimate) -> Iterator[RenderableType]:
+def _parts(made: Estimate, caps: Caps) -> Iterator[RenderableType]:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("")
     for title in ("at least", "likely", "at most"):
@@ -30,6 +31,14 @@ def _parts(made: Estimate) -> Iterator[RenderableType]:
     if made.cost is not None:
         table.add_row("Cost", *(said("cost", amount) for amount in made.cost))
     yield table
+    for kind in KINDS:
+        cap, found = getattr(caps, kind), getattr(made, kind)
+        if cap is not None and found is not None and found[2] > cap:
+            how = "is likely to" if found[1] > cap else "may"
+            yield note(
+                f"The budget of {said(kind, cap)} {how} be used up: likely {said(kind, found[1])}, at most {said(kind, found[2])}.",
+                "yellow",
+            )
     if made.unpriced:
         yield note(f"Cost: unknown, for nobody knows the price of {', '.join(made.unpriced)}.", "")
     elif made.cost and not any(made.cost):

@@ -108,7 +108,9 @@ class PlainView:
             case StepFinished():
                 self._asked.clear()
             case Stopping():
-                self._print(note(STOPPING))
+                # Where nobody sits at the terminal, nobody can press a key.
+                at_hand = sys.stdin.isatty()
+                self._print(note(STOPPING if at_hand else STOPPING.partition(";")[0]))
             case _:
                 pass
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +25,9 @@ from virtual_agora.voting.tally import tally
 
 __all__ = ["sessions_table", "show_session"]
 
+NARROW = 100
+"""Cells below which sessions are listed one below the other."""
+
 RECALLED = 200
 """Characters of each statement of the round under way that are shown."""
 
@@ -41,19 +44,51 @@ _QUESTIONS = {
 
 
 def sessions_table(rows: Sequence[SessionInfo]) -> RenderableType:
-    """One session a row."""
+    """One session a row; where the terminal is narrow, one below the other."""
     if not rows:
         return Text("There are no sessions yet. Begin one: virtual-agora run")
+    return _Sessions(rows)
+
+
+class _Sessions:
+    def __init__(self, rows: Sequence[SessionInfo]) -> None:
+        self._rows = rows
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        if options.max_width < NARROW:
+            yield from _blocks(self._rows)
+        else:
+            yield _rows(self._rows)
+
+
+def _blocks(rows: Sequence[SessionInfo]) -> Iterator[RenderableType]:
+    for row in rows:
+        yield Prose(row.session_id, indent=0, style="bold")
+        yield Prose(_stands(row).plain, style=_STATUS.get(row.status, ""))
+        took = f"{count(row.calls, 'call')}, {money(row.cost)}" if row.calls else ""
+        if facts := ", ".join(filter(None, (_when(row.updated), took))):
+            yield Prose(facts)
+        if row.theme:
+            yield Prose(one_line(row.theme, 80))
+
+
+def _stands(row: SessionInfo) -> Text:
+    stands = Text(_status(row), _STATUS.get(row.status, ""))
+    if row.status in ("waiting", "interrupted"):
+        where = f", round {row.round}" if row.round and row.phase == 2 else ""
+        stands.append(f", {_phase(row.phase)}{where}", "default")
+    return stands
+
+
+def _rows(rows: Sequence[SessionInfo]) -> Table:
     table = _table("Session", "Stands at", "Last step", "Calls", "Cost", "Theme")
     table.columns[0].no_wrap = True  # it is there to be copied
     for row in rows:
-        stands = Text(_status(row), _STATUS.get(row.status, ""))
-        if row.status in ("waiting", "interrupted"):
-            where = f", round {row.round}" if row.round and row.phase == 2 else ""
-            stands.append(f", {_phase(row.phase)}{where}", "default")
         table.add_row(
             Text(one_line(row.session_id), "bold"),
-            stands,
+            _stands(row),
             _when(row.updated),
             str(row.calls or ""),
             money(row.cost) if row.calls else "",
