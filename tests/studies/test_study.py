@@ -24,8 +24,8 @@ from virtual_agora.estimates.calls import SECTIONS, calls_of
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import check_answer, default_answer
 from virtual_agora.main import main
-from virtual_agora.providers.vendors import check_provider
 from virtual_agora.providers.offline import OfflineChatModel
+from virtual_agora.providers.vendors import check_provider
 from virtual_agora.state.demo import DEMO_STAMP
 from virtual_agora.state.sqlite import DATABASE
 from virtual_agora.studies.design import load_design
