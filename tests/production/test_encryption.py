@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 
+import psycopg
 import pytest
 
 from virtual_agora.config.environment import load_env
 from virtual_agora.execution.session import Agora
+from virtual_agora.state.databases import VARIABLE
 from virtual_agora.state.serializer import ENCRYPTION_KEY
 
 KEY, OTHER = "a1" * 32, "b2" * 32
@@ -38,20 +40,29 @@ def begin(name):
     return ["run", MARK, "--topic", TOPIC, "--provider", "offline", "--session", name, *COMMON]
 
 
-def kept(folder):
+def kept(folder, database=None):
     """Everything in the data folder, and every value in the database."""
     found = {
         path.name: path.read_bytes() for path in (folder / "data").rglob("*") if path.is_file()
     }
-    with contextlib.closing(sqlite3.connect(folder / "data" / "sessions.sqlite3")) as database:
-        for table in ("checkpoints", "writes"):
-            found[table] = repr(database.execute(f"SELECT * FROM {table}").fetchall()).encode()
+    tables = ("checkpoints", "writes")
+    if database:
+        tables = ("checkpoints", "checkpoint_writes", "checkpoint_blobs")
+        connection = psycopg.connect(database)
+    else:
+        connection = sqlite3.connect(folder / "data" / "sessions.sqlite3")
+    with contextlib.closing(connection):
+        for table in tables:
+            rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+            found[table] = repr(rows).encode()
     return found
 
 
 def test_killed_resumed_and_forked_nothing_of_a_session_can_be_read_without_its_key(
-    folder, say, monkeypatch
+    folder, say, monkeypatch, database
 ):
+    if database:
+        monkeypatch.setenv(VARIABLE, database)
     process = subprocess.Popen(
         [sys.executable, "-m", "virtual_agora.main", *begin("s"), "--yes"],
         env={**os.environ, "VIRTUAL_AGORA_OFFLINE_LATENCY": "0.1"},
@@ -65,12 +76,13 @@ def test_killed_resumed_and_forked_nothing_of_a_session_can_be_read_without_its_
     process.send_signal(signal.SIGKILL)
     process.wait(30)
     # While nothing has closed the database, what was written last is in its write-ahead log.
-    found = kept(folder)
+    found = kept(folder, database)
     assert say("resume", "s", "--yes", *COMMON)[0] == 0
     assert say("fork", "s", "--at", "9", "--name", "f", *COMMON)[0] == 0
     assert say("resume", "f", "--yes", *COMMON)[0] == 0
-    found |= {f"{name} later": content for name, content in kept(folder).items()}
-    assert {"sessions.sqlite3-wal", "s.jsonl", "f.jsonl later", "writes later"} <= set(found)
+    found |= {f"{name} later": content for name, content in kept(folder, database).items()}
+    written = {"checkpoint_blobs later"} if database else {"sessions.sqlite3-wal", "writes later"}
+    assert {"s.jsonl", "f.jsonl later", "checkpoints later"} | written <= set(found)
     for name, content in found.items():
         for word in CONTENT:
             assert word.encode() not in content, (name, word)

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from pyarrow import parquet
 from tests.studies.conftest import BRIEF, TWO, design
 from tests.support.processes import hashes, kill, saved, wait_for
 from tests.support.wire import Wire
+from virtual_agora import providers
 from virtual_agora.estimates.calls import SECTIONS, calls_of
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import check_answer, default_answer
 from virtual_agora.main import main
+from virtual_agora.providers.offline import OfflineChatModel
 from virtual_agora.providers.vendors import check_provider
 from virtual_agora.state.demo import DEMO_STAMP
 from virtual_agora.state.sqlite import DATABASE
@@ -252,6 +255,34 @@ def test_a_session_that_fails_is_recorded_with_its_reason_and_the_study_goes_on(
         code, said = study(design(panels=panels))
     assert code == 0
     assert {row["status"] for row in table(folder)} == {"complete"}
+
+
+def test_a_session_that_is_taken_over_does_not_end_the_study(study, folder, monkeypatch):
+    calls = []
+
+    class Watched(OfflineChatModel):
+        def _stream(self, *args, **kwargs):
+            calls.append(self)
+            if len(calls) == 2:
+                # The last call of a step: that another has the session is met where the step is saved.
+                with closing(sqlite3.connect(folder / "data" / DATABASE)) as database, database:
+                    database.execute("UPDATE session_leases SET token = token + 1")
+            return super()._stream(*args, **kwargs)
+
+    def create_provider(provider, model, *, persona, seed, **_):
+        return Watched(persona=persona, seed=seed, latency=0)
+
+    monkeypatch.setattr(providers, "create_provider", create_provider)
+    code, said = study(design(seeds=2))
+    assert code == 4
+    assert "Another process has taken over the session" in said
+    assert {row["seed"]: row["status"] for row in table(folder)} == {
+        "1": "failed",
+        "2": "complete",
+    }, (
+        code,
+        said,
+    )
 
 
 def test_sessions_that_cannot_be_read_or_were_revised_by_hand_do_not_stop_the_others(study, folder):

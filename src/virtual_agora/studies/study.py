@@ -15,7 +15,12 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from virtual_agora.config.models import Config
-from virtual_agora.errors import StorageError, UsageError, VirtualAgoraError
+from virtual_agora.errors import (
+    SessionTakenOverError,
+    StorageError,
+    UsageError,
+    VirtualAgoraError,
+)
 from virtual_agora.execution.session import Agora, SessionInfo
 from virtual_agora.hitl import Question, check_answer, check_theme, default_answer
 from virtual_agora.state.schema import VirtualAgoraState
@@ -145,6 +150,9 @@ class Study:
             self._agora.run_leg(cell.session_id, answer, control=control)
         except GraphDrained:
             return ""
+        except SessionTakenOverError as error:
+            # Unlike what else the database refuses, it concerns this session only.
+            return str(error)
         except StorageError:
             raise
         except VirtualAgoraError as error:
