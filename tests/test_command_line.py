@@ -76,7 +76,7 @@ def test_resume_of_a_finished_session_only_says_where_the_reports_are(say, folde
     before = index.stat().st_mtime_ns
     code, out, _ = say("resume", "s", "--yes")
     assert code == 0
-    assert out == "Session s is already complete.\nBegin with reports/session_s/index.md\n"
+    assert "reports/session_s" in out
     assert index.stat().st_mtime_ns == before
 
 

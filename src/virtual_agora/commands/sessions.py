@@ -99,11 +99,6 @@ def resume(chosen: Namespace) -> int:
     """Go on with a session where it stands."""
     view = make_view(plain=chosen.plain)
     with existing(chosen) as agora:
-        if agora.info(chosen.session).status == "complete":
-            folder = reports_folder(agora.snapshot(chosen.session))
-            view.console.print(f"Session {chosen.session} is already complete.")
-            view.console.print(f"Begin with {relative(folder / 'index.md')}")
-            return Exit.DONE
         return _run_leg(agora, chosen.session, view, chosen)
 
 
