@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import psycopg
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from tests.support.terminal import COMMAND, Terminal
 from tests.support.wire import fingerprint
@@ -173,11 +174,11 @@ def _saver(folder: Path, address: str | None) -> Iterator[BaseCheckpointSaver[An
     if address is not None:
         from langgraph.checkpoint.postgres import PostgresSaver
 
-        with PostgresSaver.from_conn_string(address) as saver, saver._cursor() as cursor:
-            if cursor.execute("SELECT to_regclass('checkpoints')").fetchone() == {
-                "to_regclass": None
-            }:
-                raise FileNotFoundError
+        with psycopg.connect(address) as connection:
+            (table,) = connection.execute("SELECT to_regclass('checkpoints')").fetchone() or (None,)
+        if table is None:
+            raise FileNotFoundError
+        with PostgresSaver.from_conn_string(address) as saver:
             yield saver
         return
     copy = folder / "copy"
