@@ -59,10 +59,9 @@ def _update(state: State, step: Step, wanted: Config | None) -> dict[str, Any]:
         usage=dict(state.get("usage", {})),
         one_model=one_model(member for _, member in after.participants()),
     )
-    update: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "forked_from": [*state.get("forked_from", []), origin],
-    }
+    update: dict[str, Any] = {"forked_from": [*state.get("forked_from", []), origin]}
+    if state.get("schema_version") != SCHEMA_VERSION:
+        update["schema_version"] = SCHEMA_VERSION
     if not changes:
         return update
     update |= {"config": after.model_dump(mode="json"), "config_hash": config_hash(after)}
