@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
@@ -156,3 +158,30 @@ def test_a_signal_while_the_command_is_still_being_read_is_no_bug(tmp_path, name
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "Interrupted.\n")
+
+
+ASKS = """
+import signal
+from virtual_agora.ui.lines import typed
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in range(100):
+    try:
+        typed(f"Question {number}? ")
+    except KeyboardInterrupt:
+        print(f"Left {number}.", flush=True)
+"""
+
+
+def test_a_signal_that_comes_as_soon_as_a_line_is_asked_for_is_heard():
+    pid, screen = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", ASKS])
+    seen = ""
+    for number in range(100):
+        for text, then in ((f"Question {number}? ", signal.SIGINT), (f"Left {number}.", 0)):
+            while text not in seen:
+                assert select.select([screen], [], [], 20)[0], seen[-200:]
+                seen += os.read(screen, 4096).decode()
+            os.kill(pid, then)
+    os.close(screen)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) in (0, -signal.SIGHUP)

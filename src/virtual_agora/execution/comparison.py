@@ -13,6 +13,7 @@ from virtual_agora.config.models import Config
 from virtual_agora.execution.standing import SessionInfo, next_nodes, outcome
 from virtual_agora.reports.facts import last_poll, poll_words, summary_of, topics
 from virtual_agora.state.schema import Change
+from virtual_agora.state.usage import cost_of, spent
 
 __all__ = ["Comparison", "Parting", "Spent", "Topic", "Whole", "compare"]
 
@@ -194,10 +195,6 @@ def _topic(state: State, title: str) -> Topic:
 
 
 def _spent(state: State) -> Spent:
-    usage = state.get("usage", {}).values()
-    costs = [used["cost"] for used in usage]
-    return Spent(
-        calls=sum(used["calls"] for used in usage),
-        tokens=sum(used["input_tokens"] + used["output_tokens"] for used in usage),
-        cost=None if None in costs else sum(costs),
-    )
+    usage = state.get("usage", {})
+    used = spent(usage)
+    return Spent(calls=used["calls"], tokens=used["tokens"], cost=cost_of(usage))

@@ -11,6 +11,7 @@ from langgraph.checkpoint.base import CheckpointTuple
 from virtual_agora.flow.graph_v13 import NODES
 from virtual_agora.state.checkpoints import unanswered
 from virtual_agora.state.schema import VirtualAgoraState
+from virtual_agora.state.usage import cost_of, spent
 
 __all__ = ["SessionInfo", "Status", "Step", "next_nodes", "next_step", "outcome", "standing"]
 
@@ -59,8 +60,7 @@ def standing(session_id: str, found: CheckpointTuple) -> SessionInfo:
     values = found.checkpoint["channel_values"]
     questions = unanswered(found)
     complete = values.get("status") == "complete"
-    usage = values.get("usage", {}).values()
-    costs = [used["cost"] for used in usage]
+    usage = values.get("usage", {})
     return SessionInfo(
         session_id=session_id,
         status="complete" if complete else "waiting" if questions else "interrupted",
@@ -70,8 +70,8 @@ def standing(session_id: str, found: CheckpointTuple) -> SessionInfo:
         round=_round(values, next_nodes(found)),
         started=values.get("start_time", ""),
         updated=found.checkpoint["ts"],
-        calls=sum(used["calls"] for used in usage),
-        cost=None if None in costs else sum(cost or 0.0 for cost in costs),
+        calls=spent(usage)["calls"],
+        cost=cost_of(usage),
         waiting_for=questions[0].value["type"] if questions else "",
     )
 

@@ -16,7 +16,7 @@ from virtual_agora.config.models import Config
 from virtual_agora.estimates.calls import closing_calls, most_left
 from virtual_agora.hitl import Question
 from virtual_agora.state.schema import Budgeted, Scope, Spent, Usage
-from virtual_agora.state.usage import spent
+from virtual_agora.state.usage import cost_of, spent
 
 __all__ = ["NEAR", "Budget", "Cap", "recapped", "topic_closed"]
 
@@ -146,7 +146,7 @@ class Budget:
         )
         used = spent(usage)
         each = calls / max(1, used["calls"])
-        priced = all(u["cost"] is not None for u in usage.values())
+        priced = cost_of(usage) is not None
         return hitl.budget_reached(
             [
                 {

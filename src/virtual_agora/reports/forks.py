@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from virtual_agora.config.models import AgentConfig
 from virtual_agora.reports.facts import State, amount
-from virtual_agora.reports.words import money
+from virtual_agora.reports.words import cost_words
 from virtual_agora.state.schema import Change, Fork
+from virtual_agora.state.usage import spent
 
 __all__ = ["change_words", "fork_words", "paid_before"]
 
@@ -24,15 +23,11 @@ def paid_before(state: State) -> str:
     forks = state.get("forked_from", [])
     if not forks:
         return ""
-    totals: Counter[str] = Counter()
-    for used in forks[-1]["usage"].values():
-        totals.update(
-            {"calls": used["calls"], "tokens": used["input_tokens"] + used["output_tokens"]}
-        )
-    costs = [used["cost"] for used in forks[-1]["usage"].values()]
-    known = [cost for cost in costs if cost is not None]
-    cost = money(sum(known)) if len(known) == len(costs) else f"at least {money(sum(known))}"
-    what = f"{amount(totals['calls'], 'call')}, {amount(totals['tokens'], 'token')}, {cost}"
+    usage = forks[-1]["usage"]
+    used = spent(usage)
+    what = (
+        f"{amount(used['calls'], 'call')}, {amount(used['tokens'], 'token')}, {cost_words(usage)}"
+    )
     return f"Paid for before the fork, in session “{forks[-1]['session']}”: {what}."
 
 

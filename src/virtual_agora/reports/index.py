@@ -28,8 +28,18 @@ from virtual_agora.reports.forks import paid_before
 from virtual_agora.reports.markdown import block, inline, table
 from virtual_agora.reports.traces import traced
 from virtual_agora.reports.verdicts import other_rules, rule_name
-from virtual_agora.reports.words import beginning, join, money, notice_lines, short, stamp, theme
+from virtual_agora.reports.words import (
+    beginning,
+    cost_words,
+    join,
+    money,
+    notice_lines,
+    short,
+    stamp,
+    theme,
+)
 from virtual_agora.state.schema import TopicSummary, Usage
+from virtual_agora.state.usage import spent
 
 __all__ = ["Entry", "index"]
 
@@ -245,15 +255,10 @@ def _cost(state: State) -> list[str]:
         ]
         for model, used in sorted(usage.items())
     ]
-    known = [used["cost"] for used in usage.values() if used["cost"] is not None]
-    total = money(sum(known))
-    if len(known) < len(usage):
-        total = f"at least {total}" if sum(known) else "unknown"
-    calls = sum(used["calls"] for used in usage.values())
     header = ["Model", "Calls", "Failed", "Asked again", "Tokens in", "Tokens out", "Cost"]
     return [
         "## Calls and cost",
-        f"{amount(calls, 'call')} to {amount(len(usage), 'model')}; cost: {total}.",
+        f"{amount(spent(usage)['calls'], 'call')} to {amount(len(usage), 'model')}; cost: {cost_words(usage)}.",
         inline(paid_before(state)),
         table(header, rows) if rows else "",
     ]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from virtual_agora.citations import cited
 from virtual_agora.reports.facts import State
 from virtual_agora.reports.markdown import inline
 from virtual_agora.state.demo import demo_stamp
-from virtual_agora.state.schema import Notice
+from virtual_agora.state.schema import Notice, Usage
+from virtual_agora.state.usage import cost_of, spent
 
 __all__ = [
     "KINDS",
     "LONGEST_NOTICE",
     "beginning",
+    "cost_words",
     "join",
     "money",
     "notice_lines",
@@ -95,6 +97,14 @@ def stance_words(stance: int | None) -> str:
     if stance is None:
         return "no stance"
     return f"{stance:+d}".replace("-", "−") if stance else "0"
+
+
+def cost_words(usage: Mapping[str, Usage]) -> str:
+    """What all models cost together, as far as their prices are known."""
+    known, whole = spent(usage)["cost"], cost_of(usage)
+    if whole is not None:
+        return money(whole)
+    return f"at least {money(known)}" if known else "unknown"
 
 
 def money(cost: float | None) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "add_task_usage",
     "add_usage",
     "concluding",
+    "cost_of",
     "spent",
 ]
 
@@ -95,6 +96,12 @@ def spent(usage: Mapping[str, Usage]) -> Spent:
         tokens=sum(u["input_tokens"] + u["output_tokens"] for u in used),
         cost=sum(u["cost"] or 0.0 for u in used),
     )
+
+
+def cost_of(usage: Mapping[str, Usage]) -> float | None:
+    """US dollars for all models together; None where a price is unknown."""
+    costs = [used["cost"] for used in usage.values()]
+    return None if None in costs else sum(cost or 0.0 for cost in costs)
 
 
 def add_usage(total: Mapping[str, Usage], delta: Mapping[str, Usage]) -> dict[str, Usage]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +15,36 @@ from rich.console import Console
 from virtual_agora.ui import drawings as draw
 from virtual_agora.ui.blocks import Prose
 
-__all__ = ["Lines"]
+__all__ = ["Lines", "typed"]
+
+
+def typed(prompt: str) -> str:
+    """A line from the terminal, as `input` reads it; a signal ends the wait whenever it comes.
+
+    `input` alone would not hear of one that comes after its prompt was written and before it waits.
+    """
+    if os.name == "nt" or not sys.stdin.isatty():  # which cannot be waited for
+        return input(prompt)
+    sys.stdout.write(prompt)
+    sys.stdout.flush()
+    with _signals_heard() as heard:
+        while sys.stdin not in select.select([sys.stdin, heard], [], [])[0]:
+            os.read(heard, 64)
+    return input()
+
+
+@contextmanager
+def _signals_heard() -> Iterator[int]:
+    """What can be read from as soon as a signal has come."""
+    heard, wake = os.pipe()
+    os.set_blocking(wake, False)
+    before = signal.set_wakeup_fd(wake)
+    try:
+        yield heard
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(heard)
+        os.close(wake)
 
 
 class Lines:
@@ -20,7 +54,7 @@ class Lines:
     the choice it breaks off.
     """
 
-    def __init__(self, console: Console, read: Callable[[str], str] = input) -> None:
+    def __init__(self, console: Console, read: Callable[[str], str] = typed) -> None:
         self._console = console
         self._read = read
 

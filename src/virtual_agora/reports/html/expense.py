@@ -14,8 +14,9 @@ from virtual_agora.reports.facts import State, amount, topics
 from virtual_agora.reports.html.figures import figure
 from virtual_agora.reports.html.prose import plain
 from virtual_agora.reports.html.timeline import Stretch, duration, timeline
-from virtual_agora.reports.words import money
+from virtual_agora.reports.words import cost_words, money
 from virtual_agora.state.schema import Usage
+from virtual_agora.state.usage import spent
 
 __all__ = ["Expense", "ModelUse", "TopicTime", "expense_of"]
 
@@ -61,19 +62,17 @@ class Expense:
 def expense_of(state: State, measures: Measures) -> Expense:
     """What the session took."""
     usage: dict[str, Usage] = state.get("usage", {})
-    tokens = sum(used["input_tokens"] + used["output_tokens"] for used in usage.values())
-    calls = sum(used["calls"] for used in usage.values())
-    cost = _total(usage)
+    taken, cost = spent(usage), cost_words(usage)
     per_turn = measures.get("tokens_per_retained_turn")
     stretches = _stretches(state)
     times = [time for stretch in stretches.values() for time in stretch.times]
     whole = (max(times) - min(times)).total_seconds() if times else 0.0
     return Expense(
-        uses=[_use(model, used, tokens) for model, used in sorted(usage.items())],
-        said=f"{amount(calls, 'call')} to {amount(len(usage), 'model')}, "
-        f"{amount(tokens, 'token')}; cost: {cost}.",
+        uses=[_use(model, used, taken["tokens"]) for model, used in sorted(usage.items())],
+        said=f"{amount(taken['calls'], 'call')} to {amount(len(usage), 'model')}, "
+        f"{amount(taken['tokens'], 'token')}; cost: {cost}.",
         cost=cost,
-        tokens=tokens,
+        tokens=taken["tokens"],
         per_turn=""
         if per_turn is None
         else f"{figure(per_turn, 0)} tokens for each turn that a report cites.",
@@ -87,13 +86,6 @@ def expense_of(state: State, measures: Measures) -> Expense:
         if whole > 0
         else None,
     )
-
-
-def _total(usage: dict[str, Usage]) -> str:
-    known = [used["cost"] for used in usage.values() if used["cost"] is not None]
-    if len(known) == len(usage):
-        return money(sum(known))
-    return f"at least {money(sum(known))}" if sum(known) else "unknown"
 
 
 def _use(model: str, used: Usage, tokens: int) -> ModelUse:
