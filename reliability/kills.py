@@ -185,8 +185,8 @@ are written. Undisturbed it makes {found["calls"]} calls of {found["latency"] * 
 |---|---|---|
 {chr(10).join(rows)}
 
-In each, every call must have been made once, and once more for each kill that found it in flight, which is: received by the server, and its answer not
-in the database that the kill left. Those must be calls of one step, no more than it makes at once and one whose answer is just being saved. Every file among the reports must be that of the
+In each, every call must have been made once, and may have been made once more for each kill that found it in flight, which is: received by the server, and its answer not
+in the database that the kill left (where the outcome of its whole step is there already, that has the answer in it, and it is not made again). Those must be calls of one step, no more than it makes at once and one whose answer is just being saved. Every file among the reports must be that of the
 undisturbed session but for the times, and no other may be there; SQLite's `integrity_check` must find nothing after the kill and in the end.
 
 {_figures(found)}
