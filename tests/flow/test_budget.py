@@ -292,11 +292,11 @@ def test_money_is_capped_to_the_cent_and_a_price_that_is_unknown_is_said(
     config = priced(wire, "", "", **BRIEF)
     held = Held(
         make_flow(capped({"cost": 0.01}, config)),
-        budget_reached=[{"action": "extend", "cost": "$0.015"}, "conclude"],
+        budget_reached=[{"action": "extend", "cost": "$0.013"}, "conclude"],
     )
-    assert [q["caps"][0]["limit"] for q in held.questions] == [0.01, 0.015]
+    assert [q["caps"][0]["limit"] for q in held.questions] == [0.01, 0.013]
     assert all(q["caps"][0]["used"] >= q["caps"][0]["limit"] for q in held.questions)
-    assert "from $0.01 to $0.0150" in " ".join(said(held.state, "user"))
+    assert "from $0.01 to $0.0130" in " ".join(said(held.state, "user"))
     usage = held.state["usage"]["openai/gpt-5"]
     assert usage["calls"] == len(wire.answered())
     assert held.questions[1]["closing"]["cost"] > 0

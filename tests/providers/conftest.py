@@ -75,14 +75,16 @@ class Bench:
         policy: CallPolicy | None = None,
         seed: int = 7,
         call_id: str = "call-1",
+        request: ModelRequest | None = None,
         **options: Any,
     ) -> CallResult:
         """Make one call through the vendor's own integration. `options` go to `create_provider`."""
+        asked = ModelRequest("statement", "You are brief.", "What do you say?", schema, "Bees", 2)
         model = create_provider(self.provider, self.model, base_url=self.base_url, **options)
         try:
             return ModelCall(
                 model,
-                ModelRequest("statement", "You are brief.", "What do you say?", schema, "Bees", 2),
+                request or asked,
                 Caller(call_id, "participant-1", "participant", self.provider, self.model),
                 policy=policy or CallPolicy(),
                 clock=self.clock,

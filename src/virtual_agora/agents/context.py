@@ -7,6 +7,7 @@ stands between tags and cannot close them: it is material, never an instruction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "live_round",
     "options",
     "own_position",
+    "shared",
     "shared_context",
     "stance",
     "statements",
@@ -57,6 +59,9 @@ CONCLUSIONS = 20_000
 """Characters of conclusions in a prompt: about twenty of the length asked for."""
 
 _harmless = harmless(_TAGS)
+
+_WHOLE = re.compile(r"</(?:documents|conclusion|digest|summary|statement)>\n")
+"""Ends what later prompts have as well, with something else behind it."""
 
 
 def fence(tag: str, text: str, **attributes: str | int) -> str:
@@ -136,6 +141,11 @@ def statements(
 def live_round(messages: Sequence[Message], number: int, *, attributed: bool = False) -> str:
     """The round in progress."""
     return _group("live_round", statements(messages, attributed=attributed), round=number)
+
+
+def shared(text: str) -> tuple[int, ...]:
+    """The places in `text`, with which a prompt begins, up to which those of other calls are likely to be the same."""
+    return tuple(end.end() for end in _WHOLE.finditer(text))
 
 
 def stance(position: Position) -> str:

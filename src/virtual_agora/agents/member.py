@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from virtual_agora.agents.context import fence, join, shared_context
+from virtual_agora.agents.context import fence, join, shared, shared_context
 from virtual_agora.prompts import Prompts
 from virtual_agora.providers.calls import ModelRequest
 from virtual_agora.state.schema import AgentRecord
@@ -60,10 +60,13 @@ class Member:
         charged = {"charge": charge} if charge else {}
         if charge:
             instruction = join([instruction, self.prompts.fill(charge)])
+        context = shared_context(state, topic=topic)
+        before = join([context, *material])
+        places = shared(before)
+        known = [place for place in places if place <= len(context) + 1]
         prompt = join(
             [
-                shared_context(state, topic=topic),
-                *material,
+                before,
                 fence("you", self.record["persona"] or "", name=self.record["name"]),
                 own,
                 fence("task", instruction, name=task, **charged),
@@ -78,6 +81,9 @@ class Member:
             topic=topic,
             round=round,
             charge=charge,
+            shared=places,
+            # Documents, what is known of the topic, and what was said in the round so far: each stays when the next is another.
+            kept=tuple(sorted({*known[:1], *known[-1:], *places[-1:]})),
             check=check,
         )
         return Request(self.record, call, form, spare)

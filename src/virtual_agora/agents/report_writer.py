@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from virtual_agora.agents.answers import Outline, Section
@@ -10,7 +10,7 @@ from virtual_agora.agents.context import fence, join, listed, live_round, stance
 from virtual_agora.agents.lengths import fitted
 from virtual_agora.agents.member import Member, Request
 from virtual_agora.citations import citable, only_turns
-from virtual_agora.state.schema import Message
+from virtual_agora.state.schema import Message, RoundSummary
 
 __all__ = ["ReportWriter", "session_material", "topic_material"]
 
@@ -49,14 +49,12 @@ class ReportWriter(Member):
 
 
 def topic_material(state: State, topic: str) -> str:
-    """What the report on a topic rests on besides the round summaries: its last round and how it ended."""
+    """What the report on a topic rests on besides the round summaries: how it ended, and what nobody summed up."""
     said: list[Message] = [m for m in state.get("messages", []) if m["topic"] == topic]
-    last = max((m["round"] for m in said), default=0)
-    spoken = [m for m in said if m["round"] == last and m["kind"] != "final_words"]
     words = statements((m for m in said if m["kind"] == "final_words"), tag="final_words")
     stands = _stands(state, topic)
     positions = fence("positions", stands, topic=topic) if stands else ""
-    return join([live_round(spoken, last), *words, _vote(state, topic), positions])
+    return join([_not_summed_up(state, topic, said), *words, _vote(state, topic), positions])
 
 
 def session_material(state: State) -> str:
@@ -91,6 +89,16 @@ def session_material(state: State) -> str:
             ),
         ]
     )
+
+
+def _not_summed_up(state: State, topic: str, said: Sequence[Message]) -> str:
+    """The topic's last round, verbatim, if it has no summary."""
+    spoken = [message for message in said if message["kind"] != "final_words"]
+    last = max((message["round"] for message in spoken), default=0)
+    summaries: list[RoundSummary] = state.get("round_summaries", [])
+    if any((s["topic"], s["round"]) == (topic, last) and s["text"] for s in summaries):
+        return ""
+    return live_round([message for message in spoken if message["round"] == last], last)
 
 
 def _vote(state: State, topic: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 import tenacity
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
 from pydantic import BaseModel
 
 from virtual_agora.clock import Clock
@@ -26,6 +26,7 @@ from virtual_agora.errors import (
     TransientProviderError,
 )
 from virtual_agora.events import CallFailed, CallFinished, CallRetried, CallStarted, Event, Token
+from virtual_agora.providers.caching import asking
 from virtual_agora.providers.faults import translate
 from virtual_agora.providers.pricing import price
 from virtual_agora.providers.redaction import RedactedStream, redact, redacted
@@ -95,8 +96,9 @@ class ModelCall:
         self._random = random.Random(f"{self.seed}:{caller.call_id}")
         self._conversation: list[BaseMessage] = [
             SystemMessage(self.request.system),
-            HumanMessage(self.request.prompt),
+            asking(self.request, marked=check_provider(caller.provider).marked_cache),
         ]
+        self._written_to_cache = 0
         self._read_from_text = False
 
     def complete(self) -> CallResult:
@@ -231,9 +233,7 @@ class ModelCall:
         if self.stopping():
             raise CallStopped
         self.took["attempts"] += 1
-        self.took["prompt_chars"] += sum(
-            len(str(message.content)) for message in self._conversation
-        )
+        self.took["prompt_chars"] += sum(len(message.text) for message in self._conversation)
         try:
             yield
         except Exception as error:
@@ -248,12 +248,14 @@ class ModelCall:
         took["input_tokens"] += reply.input_tokens
         took["output_tokens"] += reply.output_tokens
         took["cached_tokens"] += reply.cached_tokens
+        self._written_to_cache += reply.written_to_cache
         if parts:  # where nothing came back, nothing is to be paid
             took["cost"] = price(
                 **self._named,
                 input_tokens=took["input_tokens"],
                 output_tokens=took["output_tokens"],
                 cached_tokens=took["cached_tokens"],
+                written_to_cache=self._written_to_cache,
             )
         return reply
 

@@ -12,19 +12,27 @@ __all__ = ["price", "require_prices", "unpriced"]
 
 
 def price(
-    provider: str, model: str, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0
+    provider: str,
+    model: str,
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    cached_tokens: int = 0,
+    written_to_cache: int = 0,
 ) -> float | None:
-    """The price in US dollars, or None where it is unknown. `cached_tokens` are among the input tokens."""
+    """The price in US dollars, or None where it is unknown. Tokens from and for the vendor's cache are among the input tokens."""
     vendor = check_provider(provider)
     if not vendor.pricing:
         return None if vendor.pricing is None else 0.0
 
     from genai_prices import Usage, calc_price
 
+    cached = min(cached_tokens, input_tokens)
     usage = Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        cache_read_tokens=min(cached_tokens, input_tokens),
+        cache_read_tokens=cached,
+        cache_write_tokens=min(written_to_cache, input_tokens - cached),
     )
     try:
         return float(calc_price(usage, model, provider_id=vendor.pricing).total_price)

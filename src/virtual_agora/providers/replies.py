@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,6 +40,7 @@ class Reply:
     input_tokens: int
     output_tokens: int
     cached_tokens: int
+    written_to_cache: int
 
 
 def read_reply(parts: Sequence[AIMessage]) -> Reply:
@@ -55,7 +56,15 @@ def read_reply(parts: Sequence[AIMessage]) -> Reply:
         cached_tokens=_total(
             used.get("input_token_details", {}).get("cache_read") or 0 for used in usage
         ),
+        written_to_cache=_total(map(_written, usage)),
     )
+
+
+def _written(used: UsageMetadata) -> int:
+    """Tokens that were put into the vendor's cache; some name them by how long they are kept."""
+    details: Mapping[str, Any] = used.get("input_token_details", {})
+    kinds = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+    return max(details.get(kind) or 0 for kind in kinds)
 
 
 def _total(counts: Iterable[int]) -> int:

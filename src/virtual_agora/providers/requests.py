@@ -24,6 +24,8 @@ class ModelRequest:
     """What a model is asked. `task` is the prompt's name; `schema` the form of the answer, None for free text.
 
     `prompt` is one human message: what is shared with other calls first, persona and instruction last.
+    `shared` are the places in it up to which other calls are likely to have the same, and `kept` those of them that are worth it; vendors
+    that want to be told keep that much.
     `check` says in words for the model what is wrong with a free text, or nothing; it is then asked for once more.
     `topic`, `round` and `charge` are for events only.
     """
@@ -35,6 +37,8 @@ class ModelRequest:
     topic: str = ""
     round: int = 0
     charge: str = ""
+    shared: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
     check: Callable[[str], str] | None = None
 
 

@@ -115,7 +115,8 @@ class Vendor:
 
     `pricing` is the vendor's name in genai-prices, `""` where calls cost nothing, None where prices are
     unknown. `default_model` is empty where only the user can know one. `clients` says where the integration keeps
-    its HTTP clients; it is empty where nothing goes over the wire.
+    its HTTP clients; it is empty where nothing goes over the wire. `marked_cache` says that the vendor keeps of a prompt what it is told to
+    keep; others find out by themselves.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Vendor:
     default_model: str
     pricing: str | None
     clients: tuple[str, ...]
+    marked_cache: bool = False
     arguments: Callable[[Settings], dict[str, Any]] = _common
 
 
@@ -155,6 +157,7 @@ _VENDORS = (
         default_model="claude-sonnet-5-5",
         pricing="anthropic",
         clients=("_client._client",),
+        marked_cache=True,
     ),
     Vendor(
         name="google",

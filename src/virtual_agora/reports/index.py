@@ -37,6 +37,7 @@ from virtual_agora.reports.words import (
     short,
     stamp,
     theme,
+    tokens_in,
 )
 from virtual_agora.state.schema import TopicSummary, Usage
 from virtual_agora.state.usage import spent
@@ -249,7 +250,7 @@ def _cost(state: State) -> list[str]:
             f"{used['calls']:,}",
             f"{used['failed']:,}",
             f"{used['repaired']:,}",
-            f"{used['input_tokens']:,}",
+            tokens_in(used),
             f"{used['output_tokens']:,}",
             money(used["cost"]),
         ]

@@ -23,6 +23,7 @@ __all__ = [
     "stamp",
     "stance_words",
     "theme",
+    "tokens_in",
 ]
 
 LONGEST_NOTICE = 400
@@ -105,6 +106,12 @@ def cost_words(usage: Mapping[str, Usage]) -> str:
     if whole is not None:
         return money(whole)
     return f"at least {money(known)}" if known else "unknown"
+
+
+def tokens_in(used: Usage) -> str:
+    """The tokens of all prompts to a model, and how many of them came from the vendor's cache."""
+    cached = f" ({used['cached_tokens']:,} cached)" if used["cached_tokens"] else ""
+    return f"{used['input_tokens']:,}{cached}"
 
 
 def money(cost: float | None) -> str:

@@ -203,11 +203,16 @@ def _usage(usage: Mapping[str, Mapping[str, Any]]) -> RenderableType:
             Text(one_line(model)),
             str(used["calls"]),
             str(used["failed"] or ""),
-            tokens(used["input_tokens"]),
+            _tokens_in(used),
             tokens(used["output_tokens"]),
             money(used["cost"]),
         )
     return table
+
+
+def _tokens_in(used: Mapping[str, Any]) -> str:
+    cached = used["cached_tokens"]
+    return tokens(used["input_tokens"]) + (f" ({tokens(cached)} cached)" if cached else "")
 
 
 def _part(title: str, things: Sequence[RenderableType]) -> Iterator[RenderableType]:

@@ -14,7 +14,7 @@ from virtual_agora.reports.facts import State, amount, topics
 from virtual_agora.reports.html.figures import figure
 from virtual_agora.reports.html.prose import plain
 from virtual_agora.reports.html.timeline import Stretch, duration, timeline
-from virtual_agora.reports.words import cost_words, money
+from virtual_agora.reports.words import cost_words, money, tokens_in
 from virtual_agora.state.schema import Usage
 from virtual_agora.state.usage import spent
 
@@ -95,7 +95,7 @@ def _use(model: str, used: Usage, tokens: int) -> ModelUse:
         calls=f"{used['calls']:,}",
         failed=f"{used['failed']:,}",
         repaired=f"{used['repaired']:,}",
-        tokens_in=f"{used['input_tokens']:,}",
+        tokens_in=tokens_in(used),
         tokens_out=f"{used['output_tokens']:,}",
         cost=money(used["cost"]),
         share=100 * own / tokens if tokens else 0.0,
