@@ -111,7 +111,7 @@ def test_the_overview_says_how_it_came_about(state: VirtualAgoraState) -> None:
         "- **Note**: Ada and Bruno share one model.",
         "- **Turn skipped** (round 2): Chen's statement was skipped",
         "61 calls to 3 models; cost: $0.4334.",
-        "| anthropic/claude-sonnet-5-5 | 9 | 3 | 0 | 18,900 | 1,620 | $0.3100 |",
+        "| anthropic/claude-sonnet-5-5 | 9 | 3 | 0 | 18,900 (10,800 cached) | 1,620 | $0.3100 |",
         "budget.md (about 7 tokens)",
     ):
         assert said in index
