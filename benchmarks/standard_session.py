@@ -18,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.recording import Recording
 from virtual_agora.config.defaults import offline_panel
 from virtual_agora.config.models import Config
 from virtual_agora.events import CallFinished, CallRetried, CallStarted, Event, StepFinished
@@ -56,6 +57,8 @@ class Watch:
         self.first = self.last = 0.0
         self.calls = 0
         self.depth = 0
+        self.again = 0
+        self.steps: Counter[str] = Counter()
         self._answered_in_step: list[str] = []
         self._asked_again: Counter[str] = Counter()
 
@@ -71,18 +74,21 @@ class Watch:
             case CallRetried():
                 self._asked_again[event.call_id] += 1
             case StepFinished():
-                self.depth += self._depth_of(event.node)
+                self._step(event.node)
             case _:
                 pass
 
-    def _depth_of(self, node: str) -> int:
+    def _step(self, node: str) -> None:
         asked, self._answered_in_step = self._answered_in_step, []
         # Calls of a step that are asked again are so side by side, like the calls themselves.
         again = max(self._asked_again.values(), default=0)
         self._asked_again.clear()
-        if node == "synthesize_agenda":
-            return (1 if asked else 0) + again
-        return DEPTHS.get(node, 0) + again
+        # The moderator is asked only to break a tie.
+        depth = (1 if asked else 0) if node == "synthesize_agenda" else DEPTHS.get(node, 0)
+        self.again += again
+        self.depth += depth + again
+        if depth:
+            self.steps[node] += 1
 
 
 def main() -> None:
@@ -90,11 +96,19 @@ def main() -> None:
     os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = sys.argv[1]
     rules = {"seed": 7, "min_rounds": 3, "max_rounds": 3}
     config = Config.model_validate({**offline_panel().model_dump(), "session": rules})
-    watch = Watch()
+    watch, recording = Watch(), Recording()
+
+    def listen(event: Event) -> None:
+        watch(event)
+        recording(event)
+
     gc.freeze()  # as the command line does
     with tempfile.TemporaryDirectory() as folder, Agora(Path(folder) / "data") as agora:
         session = agora.create(config, theme=THEME, reports_dir=Path(folder) / "reports")
-        leg = agora.run_leg(session, answer, listener=watch)
+        began = time.perf_counter()
+        leg = agora.run_leg(session, answer, listener=listen)
+        ended = time.perf_counter()
+        recording.count_others(Path(folder) / "data")
         state = agora.snapshot(session)
     assert leg.status == "complete"
     used = list(state["usage"].values())
@@ -104,9 +118,13 @@ def main() -> None:
                 "topics": len(state["completed_topics"]),
                 "calls": sum(model["calls"] for model in used),
                 "depth": watch.depth,
+                "steps": watch.steps,
+                "again": watch.again,
                 "span": watch.last - watch.first,
+                "leg": ended - began,
                 "prompt_chars": sum(model["prompt_chars"] for model in used),
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "recording": recording.supersteps,
             }
         )
     )
