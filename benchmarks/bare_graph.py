@@ -85,7 +85,9 @@ def main() -> None:
     gc.freeze()
     with (
         tempfile.TemporaryDirectory() as folder,
-        closing(sqlite3.connect(Path(folder) / "bare.sqlite3", check_same_thread=False)) as database,
+        closing(
+            sqlite3.connect(Path(folder) / "bare.sqlite3", check_same_thread=False)
+        ) as database,
     ):
         database.execute("PRAGMA synchronous=FULL")
         graph = build(recording, float(sys.argv[2])).compile(checkpointer=SqliteSaver(database))

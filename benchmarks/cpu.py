@@ -39,7 +39,9 @@ def section(found: dict[str, Any]) -> str:
     ]
     checks = [checked / bare - 1 for bare, checked in found["checks"]]
     figures = [
-        _figure("CPU time per call ÷ the vendor's SDK", [p["session"] / p["alone"] for p in pairs], CALL),
+        _figure(
+            "CPU time per call ÷ the vendor's SDK", [p["session"] / p["alone"] for p in pairs], CALL
+        ),
         _figure("peak memory of the standard session, MB", [found["peak_mb"]], MEMORY, "{:.0f}"),
         _figure("langgraph-parity's checks ÷ the session they check", checks, CHECKS),
     ]

@@ -55,7 +55,9 @@ def measure() -> dict[str, Any]:
     return {
         "session": session,
         "bare": bare,
-        "first_to_last": [(latency, span) for (latency, _), span in zip(session, calls, strict=True)],
+        "first_to_last": [
+            (latency, span) for (latency, _), span in zip(session, calls, strict=True)
+        ],
         "calls": last["calls"],
         "depth": last["depth"],
         "again": last["again"],
@@ -164,7 +166,10 @@ def _plot(session: Sequence[Point], bare: Sequence[Point]) -> str:
     for seconds in range(0, round(high) + 1, 5):
         x, y = place(0, seconds)
         parts.append(label(x, y, f"{seconds} s", colour="soft", anchor="end", move=-6))
-    for name, points, colour, lower in (("session", session, "accent", 0), ("bare graph", bare, "warm", 15)):
+    for name, points, colour, lower in (
+        ("session", session, "accent", 0),
+        ("bare graph", bare, "warm", 15),
+    ):
         slope, intercept = _fit(points)
         x, y = place(far, slope * far + intercept)
         parts.append(line(*place(0, intercept), x, y, colour, width=1.5))

@@ -8,7 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypedDict
 
-from virtual_agora.events import CallFailed, CallFinished, CallStarted, Event, StepFinished, StepStarted
+from virtual_agora.events import (
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    Event,
+    StepFinished,
+    StepStarted,
+)
 from virtual_agora.state.sqlite import DATABASE
 
 __all__ = ["Node", "Recording", "Superstep"]

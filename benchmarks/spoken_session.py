@@ -19,9 +19,9 @@ from typing import Any
 
 from openai import OpenAI
 from rich.console import Console
+from tests.support.wire_words import THOUSAND
 
 from benchmarks.sampling import Sampler
-from tests.support.wire_words import THOUSAND
 from virtual_agora.config.models import Config
 from virtual_agora.events import CallFinished, Event
 from virtual_agora.execution.session import Agora
@@ -89,7 +89,10 @@ def hold(agora: Agora, given: Config, folder: Path) -> Heard:
         with LiveView(console) as view:
             heard = Heard(view)
             session = agora.create(
-                given, theme="Should we bake our own bread?", topics=["Is it worth the hour?"], reports_dir=folder
+                given,
+                theme="Should we bake our own bread?",
+                topics=["Is it worth the hour?"],
+                reports_dir=folder,
             )
             leg = agora.run_leg(session, default_answer, listener=heard)
     assert leg.status == "complete"

@@ -24,6 +24,7 @@ from virtual_agora.config.models import Config
 from virtual_agora.events import CallFinished, CallRetried, CallStarted, Event, StepFinished
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Question
+from virtual_agora.providers import create_provider
 
 THEME = "Should a city of 200,000 make its public transport free?"
 DEPTHS = {
@@ -102,6 +103,7 @@ def main() -> None:
         watch(event)
         recording(event)
 
+    create_provider("offline", "scripted")  # imported here; what imports take is measured by itself
     gc.freeze()  # as the command line does
     with tempfile.TemporaryDirectory() as folder, Agora(Path(folder) / "data") as agora:
         session = agora.create(config, theme=THEME, reports_dir=Path(folder) / "reports")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from threading import Thread
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -17,7 +18,7 @@ from virtual_agora.reports.html.panel import panel_of
 from virtual_agora.reports.html.topics import topics_of
 from virtual_agora.reports.html.transcript import transcript_of, turns_of
 
-__all__ = ["html_report"]
+__all__ = ["html_report", "prepare"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -36,6 +37,11 @@ def html_report(state: State, measures: Measures) -> str:
     )
 
 
+def prepare() -> None:
+    """Have the templates compiled meanwhile, where there is something to wait for before the report is written."""
+    Thread(target=_template, name="templates", daemon=True).start()
+
+
 @cache
 def _template() -> Template:
     environment = Environment(
@@ -45,4 +51,6 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    for part in environment.list_templates(extensions=["j2"]):
+        environment.get_template(part)
     return environment.get_template("report.html.j2")
