@@ -22,7 +22,6 @@ class ReportNodes(FlowNode):
             nothing = Report(topic="", title=state["main_topic"], sections=[])
             return asking.update(reports=[nothing])
         material = session_material(state)
-        reports.prepare()
         report = write_report(asking, self.report_writer(state), state, "", material)
         return asking.update(reports=[report])
 

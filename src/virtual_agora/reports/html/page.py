@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -26,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def html_report(state: State, measures: Measures) -> str:
     """The whole report as one HTML file. It has no script, fetches nothing, and is the same for the same state."""
     turns = turns_of(state)
-    return _template().render(
+    return _compiled().render(
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         overview=overview_of(state, measures, turns),
         topics=topics_of(state, measures, turns),
@@ -39,7 +39,16 @@ def html_report(state: State, measures: Measures) -> str:
 
 def prepare() -> None:
     """Have the templates compiled meanwhile, where there is something to wait for before the report is written."""
-    Thread(target=_template, name="templates", daemon=True).start()
+    Thread(target=_compiled, name="templates", daemon=True).start()
+
+
+def _compiled() -> Template:
+    with _COMPILING:
+        return _template()
+
+
+_COMPILING = Lock()
+"""Whoever comes second waits for the first, which is sooner than to begin again."""
 
 
 @cache
