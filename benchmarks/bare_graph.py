@@ -90,8 +90,8 @@ def main() -> None:
         ) as database,
     ):
         database.execute("PRAGMA synchronous=FULL")
-        graph = build(recording, float(sys.argv[2])).compile(checkpointer=SqliteSaver(database))
         began = time.perf_counter()
+        graph = build(recording, float(sys.argv[2])).compile(checkpointer=SqliteSaver(database))
         steps = 0
         for _ in graph.stream(
             {"done": 0},

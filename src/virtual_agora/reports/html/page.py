@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -18,7 +18,7 @@ from virtual_agora.reports.html.panel import panel_of
 from virtual_agora.reports.html.topics import topics_of
 from virtual_agora.reports.html.transcript import transcript_of, turns_of
 
-__all__ = ["html_report", "prepare"]
+__all__ = ["compile_templates", "html_report"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,7 +26,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def html_report(state: State, measures: Measures) -> str:
     """The whole report as one HTML file. It has no script, fetches nothing, and is the same for the same state."""
     turns = turns_of(state)
-    return _compiled().render(
+    return compile_templates().render(
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         overview=overview_of(state, measures, turns),
         topics=topics_of(state, measures, turns),
@@ -37,18 +37,13 @@ def html_report(state: State, measures: Measures) -> str:
     )
 
 
-def prepare() -> None:
-    """Have the templates compiled meanwhile, where there is something to wait for before the report is written."""
-    Thread(target=_compiled, name="templates", daemon=True).start()
-
-
-def _compiled() -> Template:
+def compile_templates() -> Template:
+    """The page's template, compiled with all its parts. Whoever comes while somebody compiles them waits, which is sooner."""
     with _COMPILING:
         return _template()
 
 
 _COMPILING = Lock()
-"""Whoever comes second waits for the first, which is sooner than to begin again."""
 
 
 @cache
