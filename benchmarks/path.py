@@ -50,7 +50,9 @@ def measure() -> dict[str, Any]:
                 recording.write_text(json.dumps(last["recording"]), encoding="utf-8")
                 session.append((latency, last["leg"]))
                 calls.append(last["span"])
-                bare.append((latency, _run("bare_graph", recording, latency)["span"]))
+                other = _run("bare_graph", recording, latency)
+                bare.append((latency, other["span"]))
+        between = _run("standard_session", min(RUNS), "profile")["between"]
     nodes = [node for superstep in last["recording"] for node in superstep.values()]
     return {
         "session": session,
@@ -58,6 +60,8 @@ def measure() -> dict[str, Any]:
         "first_to_last": [
             (latency, span) for (latency, _), span in zip(session, calls, strict=True)
         ],
+        "between": between,
+        "bare_cpu": other["cpu"],
         "calls": last["calls"],
         "depth": last["depth"],
         "again": last["again"],
@@ -82,13 +86,17 @@ def section(found: dict[str, Any]) -> str:
         f"| {latency * 1000:.0f} ms | {_spread(found['session'], latency)} | {_spread(found['bare'], latency)} |"
         for latency in RUNS
     )
+    between = "\n".join(
+        f"| {group or 'starting threads, and what cannot be told'} | {seconds * 1000:.0f} |"
+        for group, seconds in sorted(found["between"].items(), key=lambda item: -item[1])
+    )
     return f"""## The critical path
 
 A session waits for models, and for as many of them one after another as the protocol makes it. How many those are can be measured from
 outside: it is held with calls of 50, 200 and 500 ms. The slope of the line through what it took is its depth in calls; the intercept is what it takes by itself.
 
 What is held is the standard session: 4 agents, 2 topics, 3 rounds, {found["calls"]} calls of the offline panel, SQLite with every commit on disk before anything follows. Its time
-is that of the whole run, from opening the saved session to the last report on disk. Beside it, in turn, runs a bare LangGraph graph: the same {found["supersteps"]} supersteps and
+is that of the whole run, from opening the saved session to the last report on disk, with everything imported before. Beside it, in turn, runs a bare LangGraph graph: the same {found["supersteps"]} supersteps and
 {found["tasks"]} tasks, as recorded from the session, on the same checkpointer with the same durability, each call a `@task` that sleeps, and nothing of the application.
 
 What the protocol asks for, [step by step](protocol.md):
@@ -114,6 +122,13 @@ Seconds, the median and, where there are several runs, the least and the most:
 | intercept, in seconds | {session[1]:.2f} | {bare[1]:.2f} | ≤ {HIGHEST:g} × {bare[1]:.2f} = {HIGHEST * bare[1]:.2f} | {_verdict(high, HIGHEST, "of the bare graph's")} |
 
 From the first call to the last alone, without what comes before and after, the intercept is {calls[1]:.2f} s. Lines are fitted by least squares.
+
+What the session computes while no call is in flight, {sum(found["between"].values()):.2f} s of CPU in all, from one more session, whose threads are looked at every 2 ms. The bare graph
+computes {found["bare_cpu"]:.2f} s. The rest of the intercept is waiting: for the disk, once for each commit, and for threads to take over from one another.
+
+| | ms |
+|---|---|
+{between}
 """
 
 

@@ -26,15 +26,45 @@ CLOCK_OF_THREAD = 6
 """What Linux wants in the last bits of a clock's number, the rest of which is that of a thread: its CPU time."""
 
 
-class Sampler:
-    """A context manager; `seconds` is the CPU time by the group that `group_of` finds for a file, and by `""` for none.
+GROUPS = {
+    "/virtual_agora/state/": "SQLite, checkpoints",
+    "/langgraph/checkpoint/sqlite/": "SQLite, checkpoints",
+    "/langgraph/": "LangGraph",
+    "/langchain_core/": "LangChain",
+    "/langchain_openai/": "LangChain",
+    "/openai/": "vendor's SDK, HTTP",
+    "/httpx2/": "vendor's SDK, HTTP",
+    "/httpcore2/": "vendor's SDK, HTTP",
+    "/httpx/": "vendor's SDK, HTTP",
+    "/httpcore/": "vendor's SDK, HTTP",
+    "/h11/": "vendor's SDK, HTTP",
+    "/virtual_agora/providers/": "ours: providers",
+    "/virtual_agora/agents/": "ours: agents, prompts",
+    "/virtual_agora/prompts/": "ours: agents, prompts",
+    "/virtual_agora/flow/": "ours: flow",
+    "/virtual_agora/execution/": "ours: log, telemetry, execution",
+    "/virtual_agora/ui/": "ours: terminal",
+    "/virtual_agora/reports/": "ours: reports, measures",
+    "/virtual_agora/measures/": "ours: reports, measures",
+    "/virtual_agora/": "ours: other",
+}
+"""Parts of the paths of modules, and what they go by; the first that fits counts."""
 
-    A frame of no group is put down to the nearest one around it that has a group.
+
+def group_of(file: str) -> str:
+    """What a module goes by; nothing for the standard library and what others call."""
+    return next((group for part, group in GROUPS.items() if part in file), "")
+
+
+class Sampler:
+    """A context manager; `seconds` is the CPU time by group, of what happens while it `counts`.
+
+    A frame of no group is put down to the nearest one around it that has a group, and to `""` where there is none.
     """
 
-    def __init__(self, group_of: Callable[[str], str]) -> None:
+    def __init__(self, counts: Callable[[], bool] = lambda: True) -> None:
         self.seconds: Counter[str] = Counter()
-        self._group_of = group_of
+        self._counts = counts
         self._groups: dict[str, str] = {}
         self._used: dict[int, float] = {}
         self._stop = threading.Event()
@@ -63,7 +93,7 @@ class Sampler:
             self._look()
 
     def _look(self) -> None:
-        frames = sys._current_frames()
+        frames, counts = sys._current_frames(), self._counts()
         for thread in threading.enumerate():
             number, frame = thread.native_id, frames.get(thread.ident or 0)
             if number is None or frame is None or thread is self._thread:
@@ -74,14 +104,14 @@ class Sampler:
                 continue
             spent = used - self._used.get(number, 0.0)
             self._used[number] = used
-            if spent > 0:
+            if spent > 0 and counts:
                 self.seconds[self._group(frame)] += spent
 
     def _group(self, frame: FrameType | None) -> str:
         while frame is not None:
             file = frame.f_code.co_filename
             if file not in self._groups:
-                self._groups[file] = self._group_of(file)
+                self._groups[file] = group_of(file)
             if self._groups[file]:
                 return self._groups[file]
             frame = frame.f_back

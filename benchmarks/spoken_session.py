@@ -32,30 +32,6 @@ TOKENS = 1000
 ALONE = 20
 """Calls that the SDK makes alone in each pair."""
 
-GROUPS = {
-    "/virtual_agora/state/": "SQLite, checkpoints",
-    "/langgraph/checkpoint/sqlite/": "SQLite, checkpoints",
-    "/langgraph/": "LangGraph",
-    "/langchain_core/": "LangChain",
-    "/langchain_openai/": "LangChain",
-    "/openai/": "vendor's SDK, HTTP",
-    "/httpx2/": "vendor's SDK, HTTP",
-    "/httpcore2/": "vendor's SDK, HTTP",
-    "/httpx/": "vendor's SDK, HTTP",
-    "/httpcore/": "vendor's SDK, HTTP",
-    "/h11/": "vendor's SDK, HTTP",
-    "/virtual_agora/providers/": "ours: providers",
-    "/virtual_agora/agents/": "ours: agents, prompts",
-    "/virtual_agora/prompts/": "ours: agents, prompts",
-    "/virtual_agora/flow/": "ours: flow",
-    "/virtual_agora/execution/": "ours: log, telemetry, execution",
-    "/virtual_agora/ui/": "ours: terminal",
-    "/virtual_agora/reports/": "ours: reports, measures",
-    "/virtual_agora/measures/": "ours: reports, measures",
-    "/virtual_agora/": "ours: other",
-}
-"""Parts of the paths of modules, and what they go by; the first that fits counts."""
-
 
 class Heard:
     """Shows a session on a terminal that nobody looks at, and counts its answers."""
@@ -118,11 +94,6 @@ def ask_alone(client: OpenAI) -> None:
     assert len(pieces) == TOKENS
 
 
-def group_of(file: str) -> str:
-    """What a module goes by in the profile; nothing for the standard library and what others call."""
-    return next((group for part, group in GROUPS.items() if part in file), "")
-
-
 def main() -> None:
     """Hold a session that is not counted, then pairs, then one that is looked at."""
     base_url, pairs = sys.argv[1], int(sys.argv[2])
@@ -146,7 +117,7 @@ def main() -> None:
                     "forms": heard.forms,
                 }
             )
-        with Sampler(group_of) as sampler:
+        with Sampler() as sampler:
             heard = hold(agora, given, Path(name))
     profile = {group: seconds / heard.texts for group, seconds in sampler.seconds.items()}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

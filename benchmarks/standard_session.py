@@ -1,8 +1,8 @@
 """The standard session: 4 agents, 2 topics, 3 rounds, on SQLite with every commit on disk. Prints JSON.
 
-    python -m benchmarks.standard_session LATENCY
+    python -m benchmarks.standard_session LATENCY [profile]
 
-LATENCY is the time in seconds that one model call takes.
+LATENCY is the time in seconds that one model call takes. With `profile`, what is computed while no call is in flight is looked at too.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from benchmarks.recording import Recording
+from benchmarks.sampling import Sampler
 from virtual_agora.config.defaults import offline_panel
 from virtual_agora.config.models import Config
 from virtual_agora.events import CallFinished, CallRetried, CallStarted, Event, StepFinished
@@ -58,6 +60,7 @@ class Watch:
     def __init__(self) -> None:
         self.first = self.last = 0.0
         self.calls = 0
+        self.in_flight = 0
         self.depth = 0
         self.again = 0
         self.steps: Counter[str] = Counter()
@@ -69,9 +72,11 @@ class Watch:
         match event:
             case CallStarted():
                 self.first = self.first or time.perf_counter()
+                self.in_flight += 1
             case CallFinished():
                 self.last = time.perf_counter()
                 self.calls += 1
+                self.in_flight -= 1
                 self._answered_in_step.append(event.task)
             case CallRetried():
                 self._asked_again[event.call_id] += 1
@@ -99,6 +104,7 @@ def main() -> None:
     rules = {"seed": 7, "min_rounds": 3, "max_rounds": 3}
     config = Config.model_validate({**offline_panel().model_dump(), "session": rules})
     watch, recording = Watch(), Recording()
+    sampler = Sampler(lambda: not watch.in_flight)
 
     def listen(event: Event) -> None:
         watch(event)
@@ -111,7 +117,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Agora(Path(folder) / "data") as agora:
         session = agora.create(config, theme=THEME, reports_dir=Path(folder) / "reports")
         began = time.perf_counter()
-        leg = agora.run_leg(session, answer, listener=listen)
+        with sampler if len(sys.argv) > 2 else nullcontext():
+            leg = agora.run_leg(session, answer, listener=listen)
         ended = time.perf_counter()
         recording.count_others(Path(folder) / "data")
         state = agora.snapshot(session)
@@ -129,6 +136,7 @@ def main() -> None:
                 "leg": ended - began,
                 "prompt_chars": sum(model["prompt_chars"] for model in used),
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "between": sampler.seconds,
                 "recording": recording.supersteps,
             }
         )

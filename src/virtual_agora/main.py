@@ -1,4 +1,4 @@
-"""The command line. What a command does is in `commands.py`; here are its words and its last lines."""
+"""The command line. What a command does is in `commands`; here are its words and its last lines."""
 
 from __future__ import annotations
 

@@ -7,10 +7,11 @@ from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from virtual_agora.reports.files import write, write_own
+from virtual_agora.reports.pdf import pdf, require_weasyprint
+
 if TYPE_CHECKING:
     from virtual_agora.reports.data import session_json
-    from virtual_agora.reports.files import write, write_own
-    from virtual_agora.reports.pdf import pdf, require_weasyprint
     from virtual_agora.reports.rendering import HTML, final_report, topic_report
 
 __all__ = [
@@ -28,12 +29,8 @@ __all__ = [
 _MODULES = {
     "HTML": "rendering",
     "final_report": "rendering",
-    "pdf": "pdf",
-    "require_weasyprint": "pdf",
     "session_json": "data",
     "topic_report": "rendering",
-    "write": "files",
-    "write_own": "files",
 }
 
 
