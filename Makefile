@@ -16,7 +16,7 @@ COVERED := --parity-report=.parity/coverage.html --parity-fail-under-edges=100 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test coverage check browser format docs figures reliability lock clean
+.PHONY: help demo test coverage check browser format docs bench reliability lock clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
@@ -63,8 +63,8 @@ format: $(VENV)/.dev ## Put the code into the house format
 docs: $(VENV)/.dev ## Make the generated pages and the picture again
 	$(BIN)/python -m docs.generate
 
-figures: $(VENV)/.dev ## Measure what the application is held to
-	$(BIN)/python -m benchmarks.figures
+bench: $(VENV)/.dev ## Measure how close to the limit it comes, beside others
+	$(BIN)/python -m benchmarks
 
 reliability: $(VENV)/.dev ## Prove what is promised: kill, fail, lengthen and multiply sessions (takes long)
 	$(BIN)/python -m reliability

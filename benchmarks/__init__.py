@@ -1,1 +1,1 @@
-"""Figures of the application, by one command: `make figures`."""
+"""What the application takes beside others, by one command: `make bench`."""

@@ -1,8 +1,8 @@
 """The standard session: 4 agents, 2 topics, 3 rounds, on SQLite with every commit on disk. Prints JSON.
 
-    python -m benchmarks.standard_session LATENCY
+    python -m benchmarks.standard_session LATENCY [profile]
 
-LATENCY is the time in seconds that one model call takes.
+LATENCY is the time in seconds that one model call takes. With `profile`, what is computed while no call is in flight is looked at too.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from benchmarks.recording import Recording
+from benchmarks.sampling import Sampler
 from virtual_agora.config.defaults import offline_panel
 from virtual_agora.config.models import Config
 from virtual_agora.events import CallFinished, CallRetried, CallStarted, Event, StepFinished
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Question
+from virtual_agora.providers import create_provider
 
 THEME = "Should a city of 200,000 make its public transport free?"
 DEPTHS = {
@@ -55,7 +60,10 @@ class Watch:
     def __init__(self) -> None:
         self.first = self.last = 0.0
         self.calls = 0
+        self.in_flight = 0
         self.depth = 0
+        self.again = 0
+        self.steps: Counter[str] = Counter()
         self._answered_in_step: list[str] = []
         self._asked_again: Counter[str] = Counter()
 
@@ -64,25 +72,30 @@ class Watch:
         match event:
             case CallStarted():
                 self.first = self.first or time.perf_counter()
+                self.in_flight += 1
             case CallFinished():
                 self.last = time.perf_counter()
                 self.calls += 1
+                self.in_flight -= 1
                 self._answered_in_step.append(event.task)
             case CallRetried():
                 self._asked_again[event.call_id] += 1
             case StepFinished():
-                self.depth += self._depth_of(event.node)
+                self._step(event.node)
             case _:
                 pass
 
-    def _depth_of(self, node: str) -> int:
+    def _step(self, node: str) -> None:
         asked, self._answered_in_step = self._answered_in_step, []
         # Calls of a step that are asked again are so side by side, like the calls themselves.
         again = max(self._asked_again.values(), default=0)
         self._asked_again.clear()
-        if node == "synthesize_agenda":
-            return (1 if asked else 0) + again
-        return DEPTHS.get(node, 0) + again
+        # The moderator is asked only to break a tie.
+        depth = (1 if asked else 0) if node == "synthesize_agenda" else DEPTHS.get(node, 0)
+        self.again += again
+        self.depth += depth + again
+        if depth:
+            self.steps[node] += 1
 
 
 def main() -> None:
@@ -90,11 +103,24 @@ def main() -> None:
     os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = sys.argv[1]
     rules = {"seed": 7, "min_rounds": 3, "max_rounds": 3}
     config = Config.model_validate({**offline_panel().model_dump(), "session": rules})
-    watch = Watch()
+    watch, recording = Watch(), Recording()
+    sampler = Sampler(lambda: not watch.in_flight)
+
+    def listen(event: Event) -> None:
+        watch(event)
+        recording(event)
+
+    # Imported here; what it takes is measured by itself (`start.py`).
+    create_provider("offline", "scripted")
+    import_module("virtual_agora.reports.rendering")
     gc.freeze()  # as the command line does
     with tempfile.TemporaryDirectory() as folder, Agora(Path(folder) / "data") as agora:
         session = agora.create(config, theme=THEME, reports_dir=Path(folder) / "reports")
-        leg = agora.run_leg(session, answer, listener=watch)
+        began = time.perf_counter()
+        with sampler if len(sys.argv) > 2 else nullcontext():
+            leg = agora.run_leg(session, answer, listener=listen)
+        ended = time.perf_counter()
+        recording.count_others(Path(folder) / "data")
         state = agora.snapshot(session)
     assert leg.status == "complete"
     used = list(state["usage"].values())
@@ -104,9 +130,14 @@ def main() -> None:
                 "topics": len(state["completed_topics"]),
                 "calls": sum(model["calls"] for model in used),
                 "depth": watch.depth,
+                "steps": watch.steps,
+                "again": watch.again,
                 "span": watch.last - watch.first,
+                "leg": ended - began,
                 "prompt_chars": sum(model["prompt_chars"] for model in used),
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "between": sampler.seconds,
+                "recording": recording.supersteps,
             }
         )
     )

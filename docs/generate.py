@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import html
 import json
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
-from inspect import cleandoc
-from itertools import groupby
+from inspect import cleandoc, getsource
+from itertools import groupby, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import NoneType
@@ -260,7 +261,12 @@ def _payload(attack: Attack) -> str:
 
 def schema() -> str:
     """The JSON Schema of a session's `session.json`."""
-    return json.dumps(session_schema(), ensure_ascii=False, indent=2) + "\n"
+    schema = session_schema()
+    for model in (AgentConfig, PanelConfig, SessionConfig, Caps, BudgetConfig, Config):
+        for name, said in _told(model).items():
+            fields = schema["$defs"][model.__name__]["properties"]
+            fields[name] = dict(sorted({**fields[name], "description": said}.items()))
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
 PAGES = {
@@ -291,9 +297,25 @@ def _fields(model: type[BaseModel]) -> Iterator[str]:
     yield f"{cleandoc(model.__doc__ or '')}\n"
     yield "| key | | type | default |"
     yield "|---|---|---|---|"
+    told = _told(model)
     for name, field in model.model_fields.items():
         default = "required" if field.default is PydanticUndefined else _shown(field.default)
-        yield f"| `{name}` | {field.description} | {_type(field.annotation)} | {default} |"
+        yield f"| `{name}` | {told[name]} | {_type(field.annotation)} | {default} |"
+
+
+def _told(model: type[BaseModel]) -> dict[str, str]:
+    """What the source says below each field. Pydantic could find it out too, but would whenever the program starts."""
+    found = {}
+    for base in model.__mro__[model.__mro__.index(BaseModel) - 1 :: -1]:
+        body = ast.parse(getsource(base)).body[0].body  # type: ignore[attr-defined]
+        for pair in pairwise(body):
+            match pair:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(said))),
+                ):
+                    found[name] = cleandoc(said)
+    return found
 
 
 def _type(annotation: Any) -> str:

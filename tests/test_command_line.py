@@ -60,6 +60,15 @@ def test_a_whole_session_unattended(say, folder):
     }
 
 
+def test_what_a_session_can_begin_without_is_imported_when_it_is_wanted():
+    code = (
+        "import sys, virtual_agora.commands.sessions\n"
+        "print(*sorted({'jinja2', 'markdown_it', 'prompt_toolkit', 'langchain_openai', 'psycopg'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout.split() == []
+
+
 def test_without_a_terminal_it_stops_at_the_first_question_and_says_how_to_go_on(say):
     code, out, _ = say("run", THEME, "--session", "s")
     assert code == 3

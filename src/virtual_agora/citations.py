@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 __all__ = [
     "CITATION",
     "ID",
-    "PARSER",
     "Claim",
     "Support",
     "citable",
@@ -22,6 +22,7 @@ __all__ = [
     "claim_tokens",
     "claims",
     "only_turns",
+    "parse",
     "spared",
     "support",
 ]
@@ -31,9 +32,6 @@ CITATION = re.compile(
     rf"\\?\[\s*({ID}(?:\s*(?:[,;]\s*(?:and\s+)?|and\s+)?{ID})*)\s*\\?\]", re.ASCII
 )
 """One or more ids in one pair of brackets; group 1 is what stands between them."""
-
-PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
-"""How a report's text is read. Without HTML, because the reports show that as text."""
 
 _ESCAPED = r"\\[!-/:-@\[-`{-~]"
 _CODE = r"(?<!`)(?P<ticks>`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)(?P=ticks)(?!`)"
@@ -60,6 +58,19 @@ class Support:
     claims: int
     unsupported: int
     unknown: tuple[str, ...]
+
+
+def parse(text: str, found: dict[str, Any] | None = None) -> list[Token]:
+    """Markdown as it is read here: without HTML, because the reports show that as text. `found` takes up definitions of links."""
+    return _parser().parse(text, found)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    # Imported only here: nothing is read before the first report.
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def cited(text: str) -> list[str]:
@@ -100,7 +111,7 @@ def claims(text: str, known: Collection[str]) -> Iterator[Claim]:
 # The overview, the page and the measures ask of the same texts, again after every topic.
 @lru_cache(maxsize=1024)
 def _claimed(text: str) -> tuple[str, ...]:
-    return tuple(token.content for token in claim_tokens(PARSER.parse(text)))
+    return tuple(token.content for token in claim_tokens(parse(text)))
 
 
 def claim_tokens(tokens: Sequence[Token]) -> Iterator[Token]:
@@ -145,7 +156,7 @@ def support(state: Mapping[str, Any]) -> Support:
 
 def _named(text: str) -> list[str]:
     """The ids that `text` names anywhere but in code: in headings, too."""
-    inline = (token.content for token in PARSER.parse(text) if token.type == "inline")
+    inline = (token.content for token in parse(text) if token.type == "inline")
     return [id_ for content in inline for id_ in cited(content)]
 
 

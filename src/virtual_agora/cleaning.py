@@ -26,6 +26,11 @@ _UNWANTED = re.compile(
     "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
 )
 _UNPRINTED = re.compile(f"[\x85\u2028\u2029\ud800-\udfff]|{_UNWANTED.pattern}")
+_SUSPECT = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    "\ud800-\udfff\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]"
+)
+"""Without one of these a text has nothing of the above in it. Most texts have none, and are found out ten times as fast."""
 
 
 def whole(text: str) -> str:
@@ -41,10 +46,10 @@ def plain_json(value: Any, *, indent: int | None = None) -> str:
 
     Other letters of any script stay as they are; read back, it is the same value.
     """
-    return _UNPRINTED.sub(
-        lambda found: found["kept"] or json.dumps(found[0])[1:-1],
-        json.dumps(value, ensure_ascii=False, indent=indent),
-    )
+    written = json.dumps(value, ensure_ascii=False, indent=indent)
+    if not _SUSPECT.search(written):
+        return written
+    return _UNPRINTED.sub(lambda found: found["kept"] or json.dumps(found[0])[1:-1], written)
 
 
 def clean(text: str) -> str:
@@ -52,6 +57,8 @@ def clean(text: str) -> str:
 
     Joiners, variants and tags stay where a script or an emoji needs them. Braille's blank becomes a space. Line breaks of every kind become `\\n`, tabs become spaces, lone surrogates `\N{REPLACEMENT CHARACTER}`.
     """
+    if not _SUSPECT.search(text):
+        return text
     text = _BREAKS.sub("\n", _ESCAPES.sub("", text))
     text = text.replace("\t", "    ").replace("\u2800", " ")
     text = _UNWANTED.sub(lambda found: found["kept"] or "", text)

@@ -1,4 +1,4 @@
-"""The command line. What a command does is in `commands.py`; here are its words and its last lines."""
+"""The command line. What a command does is in `commands`; here are its words and its last lines."""
 
 from __future__ import annotations
 
@@ -171,12 +171,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = parser().parse_args(arguments)
         # Imported only here, so that --help answers at once.
-        from virtual_agora import commands
+        from virtual_agora.commands import command
+        from virtual_agora.commands.shared import placed
         from virtual_agora.ui.interruption import discard_output
 
+        carry_out = command(chosen.command)
         # What is imported stays to the end; walking it again at every collection would stop all calls for 50 ms.
         gc.freeze()
-        code: int = getattr(commands, chosen.command)(chosen)
+        code = carry_out(chosen)
         sys.stdout.flush()  # at exit it would be too late to say what goes wrong with it
     except KeyboardInterrupt:
         _say("Interrupted.")
@@ -188,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VirtualAgoraError as error:
         cause = error.cause if isinstance(error, NodeExecutionError) else None
         told = cause if isinstance(cause, VirtualAgoraError) else error
-        _say(f"Error: {told.message}", commands.placed(told.hint, chosen))
+        _say(f"Error: {told.message}", placed(told.hint, chosen))
         return told.exit_code
     except OSError as error:
         # Files have errors of their own; what is left is, as a rule, the output.

@@ -19,7 +19,7 @@ from tests.support.examples import example
 from tests.support.formats import Answer, Ask
 from tests.support.wire_faults import BY_MODEL, BY_ORDER, Fault
 from tests.support.wire_handler import PATIENCE, Handler
-from tests.support.wire_words import BUSY_PARROT, HOSTILE, WORDY, as_said
+from tests.support.wire_words import BUSY_PARROT, HOSTILE, THOUSAND, WORDY, as_said
 
 OFF_FORM = {"off-form", "off-form-once", "says-yes"}
 """Structured answers of these are not in the form asked for; `off-form-once` does better when told so."""
@@ -157,6 +157,8 @@ class Server(ThreadingHTTPServer):
     def _text(self, ask: Ask) -> str:
         task = ask.named("task")
         schema, short = ask.schema, ask.digest[:6]
+        if schema is None and ask.model == THOUSAND:
+            return "word " * 999 + "end."
         if schema is None:
             said = (
                 f"This is the {(task or 'question').replace('_', ' ')} for request {short}. It weighs what was said before, "

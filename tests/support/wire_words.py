@@ -11,10 +11,13 @@ from urllib.parse import quote
 
 from reliability.attacks import texts
 
-__all__ = ["BUSY_PARROT", "HOSTILE", "WORDY", "as_said", "fingerprint", "in_pieces"]
+__all__ = ["BUSY_PARROT", "HOSTILE", "THOUSAND", "WORDY", "as_said", "fingerprint", "in_pieces"]
 
 WORDY = "wordy"
 """Models whose names begin so write several times as much as they are asked for."""
+
+THOUSAND = "thousand"
+"""Its free texts are a thousand tokens long, and streamed in a thousand pieces."""
 
 BUSY_PARROT = "parrot-busy"
 IN_PIECES = "parrot-in-pieces"

@@ -17,6 +17,13 @@ def test_what_steers_a_terminal_is_taken_out() -> None:
     assert clean(NASTY) == "ared link \nb    c drawkcab"
 
 
+def test_a_letter_is_treated_alike_wherever_it_stands() -> None:
+    for code in (*range(0x10000), *range(0x1F000, 0x20000), *range(0xE0000, 0xE1000)):
+        text = f"a{chr(code)}b{chr(code)}{chr(code)}"
+        assert clean(text) == clean(text + "\0"), hex(code)
+        assert plain_json(text + "\0") == plain_json(text)[:-1] + '\\u0000"', hex(code)
+
+
 @pytest.mark.parametrize(
     "text",
     [

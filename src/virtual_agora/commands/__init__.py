@@ -1,20 +1,19 @@
-"""What each command does: gather, hand over, say how it ended. Each returns an exit code."""
+"""What each command does: gather, hand over, say how it ended."""
 
-from virtual_agora.commands.sessions import diff, fork, report, resume, run, sessions, show
-from virtual_agora.commands.setup import doctor, init
-from virtual_agora.commands.shared import placed
-from virtual_agora.commands.study import study
+from __future__ import annotations
 
-__all__ = [
-    "diff",
-    "doctor",
-    "fork",
-    "init",
-    "placed",
-    "report",
-    "resume",
-    "run",
-    "sessions",
-    "show",
-    "study",
-]
+from argparse import Namespace
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+__all__ = ["command"]
+
+_ELSEWHERE = {"doctor": "setup", "init": "setup", "study": "study"}
+"""The modules of the commands that hold no session and look at none."""
+
+
+def command(name: str) -> Callable[[Namespace], int]:
+    """What the command of this name does, which returns an exit code. Only its own module is imported."""
+    module = import_module(f"{__name__}.{_ELSEWHERE.get(name, 'sessions')}")
+    return cast(Callable[[Namespace], int], getattr(module, name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from virtual_agora import reports
 from virtual_agora.agents.answers import Outline
 from virtual_agora.agents.report_writer import ReportWriter
 from virtual_agora.flow.asking import Asking
@@ -25,6 +26,7 @@ def write_report(
     asking: Asking, writer: ReportWriter, state: State, topic: str, material: str
 ) -> Report:
     """The report on a topic, or the final one where `topic` is empty."""
+    reports.prepare()
     outline = asking.one(writer.outline(state, topic, material)).value or PLAIN_OUTLINE
     texts = asking.all(
         [writer.section(state, topic, material, section) for section in outline.sections]

@@ -33,8 +33,8 @@ __all__ = ["OfflineChatModel"]
 CHARACTERS_PER_TOKEN = 4
 SECONDS_PER_WORD = 0.0033
 STRUCTURED_SECONDS = 0.15
-SHORTEST_PAUSE = 0.001
-"""Seconds; below it a wait costs more than it paces."""
+SHORTEST_PAUSE = 0.01
+"""Seconds; no eye sees a shorter wait, and each costs something."""
 
 
 class OfflineChatModel(BaseChatModel):
@@ -121,7 +121,8 @@ class OfflineChatModel(BaseChatModel):
                     chunk_position="last",
                 )
             # Paced against the whole, so that what the listener takes for a word is not added to it.
-            self._wait_until(started + duration * place / len(words))
+            shortest = 0.0 if place == len(words) else SHORTEST_PAUSE
+            self._wait_until(started + duration * place / len(words), shortest)
             yield ChatGenerationChunk(message=message)
 
     def _answer(
@@ -148,11 +149,11 @@ class OfflineChatModel(BaseChatModel):
             return STRUCTURED_SECONDS
         return min(0.5, max(0.35, SECONDS_PER_WORD * len(text.split())))
 
-    def _wait_until(self, moment: float) -> None:
+    def _wait_until(self, moment: float, shortest: float = 0.0) -> None:
         if self.latency == 0:
             return
         rest = moment - self.clock.elapsed()
-        if rest >= SHORTEST_PAUSE:
+        if rest > shortest:
             self.clock.sleep(rest)
 
     def _metadata(self) -> dict[str, Any]:

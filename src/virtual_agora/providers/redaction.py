@@ -39,7 +39,14 @@ def redact(text: str, *, passwords: bool = False) -> str:
     With `passwords` it is without those of databases too; one of fewer than `SHORTEST` characters counts where it is a word
     of its own.
     """
-    known = _forms(tuple(seen_keys().items()))
+    return _redacted(text, _known(), passwords)
+
+
+def _known() -> Forms:
+    return _forms(tuple(seen_keys().items()))
+
+
+def _redacted(text: str, known: Forms, passwords: bool) -> str:
     text = _without(text, known)
     if "\\" in text:
         for form, variable in known:
@@ -49,21 +56,26 @@ def redact(text: str, *, passwords: bool = False) -> str:
 
 def redacted(value: Any, *, passwords: bool = False) -> Any:
     """Plain data with every text in it redacted; what is no text, and the names of fields, stay."""
-    match value:
-        case str():
-            return redact(value, passwords=passwords)
-        case dict():
-            return {name: redacted(item, passwords=passwords) for name, item in value.items()}
-        case list() | tuple():
-            return [redacted(item, passwords=passwords) for item in value]
-    return value
+    known = _known()  # looked up once for all the texts in it
+
+    def within(value: Any) -> Any:
+        match value:
+            case str():
+                return _redacted(value, known, passwords)
+            case dict():
+                return {name: within(item) for name, item in value.items()}
+            case list() | tuple():
+                return [within(item) for item in value]
+        return value
+
+    return within(value)
 
 
 class RedactedStream:
     """`redact` for a text that comes in pieces, over which a key may be split; the keys are those known at its beginning."""
 
     def __init__(self) -> None:
-        self._known = _forms(tuple(seen_keys().items()))
+        self._known = _known()
         self._held = ""
 
     def feed(self, piece: str) -> str:

@@ -6,17 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-
+from virtual_agora.citations import parse
 from virtual_agora.cleaning import clean
 
-__all__ = ["block", "inline", "table"]
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
-# With HTML off the parser sees the text as it is once its HTML is neutralised.
-_PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
+__all__ = ["block", "inline", "table"]
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|#(?=#*$)")
 
@@ -54,7 +52,8 @@ def block(text: str, *, under: int) -> str:
     document, and a code block left open is closed.
     """
     lines = _without_definitions(clean(text).strip("\n")).split("\n")
-    tokens = _PARSER.parse("\n".join(lines))
+    # Without HTML the text is read as it is once its HTML is neutralised.
+    tokens = parse("\n".join(lines))
     _demote(tokens, lines, under)
     _neutralise(tokens, lines)
     lines += _missing_fence(tokens, lines)
@@ -64,7 +63,7 @@ def block(text: str, *, under: int) -> str:
 def _without_definitions(text: str) -> str:
     while "]:" in text:
         found: dict[str, Any] = {}
-        _PARSER.parse(text, found)
+        parse(text, found)
         maps = [entry["map"] for entry in found.get("references", {}).values()]
         maps += [entry["map"] for entry in found.get("duplicate_refs", [])]
         if not maps:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from markdown_it.token import Token
 
-from virtual_agora.citations import ID, PARSER, cited, claim_tokens, spared
+from virtual_agora.citations import ID, cited, claim_tokens, parse, spared
 from virtual_agora.reports.markdown import block
 
 __all__ = ["traced", "turn_link", "turn_links"]
@@ -45,7 +45,7 @@ def _traced(text: str, under: int, known: frozenset[str], page: str, claiming: b
     if not claiming and not re.search(ID, shown):
         return shown
     lines = shown.split("\n")
-    tokens = PARSER.parse(shown)
+    tokens = parse(shown)
     forged = {token.map[0] for token in tokens if token.map and _names_a_turn_in_a_link(token)}
     rows = {token.map[0] for token in tokens if token.type == "tr_open" and token.map}
     untouched = set(range(len(lines)))

@@ -18,7 +18,6 @@ from virtual_agora.errors import ConfigurationError, InvalidAnswerError
 from virtual_agora.hitl import Answerer, Question, check_answer
 from virtual_agora.providers.vendors import VENDORS, check_provider
 from virtual_agora.ui import LiveView, PlainView, make_console
-from virtual_agora.ui.keyboard import Keyboard
 from virtual_agora.ui.lines import Lines
 from virtual_agora.ui.questions import complaint, facts
 from virtual_agora.ui.text import one_line
@@ -63,7 +62,7 @@ def ask(
     """
     console = console or make_console()
     if reader is None:
-        reader = Keyboard() if console.is_terminal and sys.stdin.isatty() else Lines(console)
+        reader = _reader(console)
     for part in complaint(question) if drawn else facts(question):
         console.print(part)
     if question["type"] == "theme_request":
@@ -75,6 +74,15 @@ def ask(
         answer = _complete(question, action, reader)
         if answer is not None:
             return answer
+
+
+def _reader(console: Console) -> Reader:
+    if not (console.is_terminal and sys.stdin.isatty()):
+        return Lines(console)
+    # Imported only here: a session whose questions nobody answers begins sooner without.
+    from virtual_agora.ui.keyboard import Keyboard
+
+    return Keyboard()
 
 
 def answerer(view: LiveView | PlainView) -> Answerer:

@@ -1,5 +1,5 @@
 """`report.html`: the whole deliberation as one file to look at, without network and without scripts."""
 
-from virtual_agora.reports.html.page import html_report
+from virtual_agora.reports.html.page import compile_templates, html_report
 
-__all__ = ["html_report"]
+__all__ = ["compile_templates", "html_report"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 __all__ = ["COLOURS", "circle", "drawing", "element", "label", "line", "percent"]
 
@@ -26,11 +26,11 @@ COLOURS = {
 
 def element(name: str, content: str | Markup = "", /, **attributes: object) -> Markup:
     """`<name …>content</name>`; `stroke_width` is the attribute `stroke-width`, `class_` is `class`."""
-    written = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), value)
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
         for key, value in attributes.items()
     )
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), written, content)
+    return Markup(f"<{name}{written}>{escape(content)}</{name}>")
 
 
 def drawing(
