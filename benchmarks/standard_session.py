@@ -11,11 +11,12 @@ import gc
 import json
 import os
 import resource
+import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from virtual_agora.events import CallFinished, CallRetried, CallStarted, Event, 
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Question
 from virtual_agora.providers import create_provider
+from virtual_agora.state.sqlite import DATABASE
 
 THEME = "Should a city of 200,000 make its public transport free?"
 DEPTHS = {
@@ -98,6 +100,16 @@ class Watch:
             self.steps[node] += 1
 
 
+def saved(data_dir: Path) -> dict[str, int]:
+    """What a session has left in its database: rows of checkpoints and of outcomes, and the bytes in them."""
+    with closing(sqlite3.connect(data_dir / DATABASE)) as database:
+        ((checkpoints, whole),) = database.execute(
+            "SELECT count(*), sum(length(checkpoint) + length(metadata)) FROM checkpoints"
+        )
+        ((writes, outcomes),) = database.execute("SELECT count(*), sum(length(value)) FROM writes")
+    return {"checkpoints": checkpoints, "writes": writes, "bytes": whole + outcomes}
+
+
 def main() -> None:
     """Hold the session and say what it took."""
     os.environ["VIRTUAL_AGORA_OFFLINE_LATENCY"] = sys.argv[1]
@@ -121,6 +133,7 @@ def main() -> None:
             leg = agora.run_leg(session, answer, listener=listen)
         ended = time.perf_counter()
         recording.count_others(Path(folder) / "data")
+        in_database = saved(Path(folder) / "data")
         state = agora.snapshot(session)
     assert leg.status == "complete"
     used = list(state["usage"].values())
@@ -135,6 +148,7 @@ def main() -> None:
                 "span": watch.last - watch.first,
                 "leg": ended - began,
                 "prompt_chars": sum(model["prompt_chars"] for model in used),
+                "saved": in_database,
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                 "between": sampler.seconds,
                 "recording": recording.supersteps,
