@@ -95,6 +95,7 @@ def test_it_answers_and_keeps_its_log(tmp_path: Path) -> None:
         said = [sent[n].pop("answer") for n in (0, 2)]
         assert said == [fingerprint(spoken["text"])] * 2 != [sent[1].pop("answer")] * 2
         assert all(line.pop("tokens") > 50 for line in sent)
+        assert all(line.pop("until") > line["at"] for line in sent)
         assert [{**line, "event": "received"} for line in sent] == asked
 
 

@@ -12,7 +12,7 @@ The log outlives any client: one JSON line for every request received, one more 
 in full, or when the client hung up before. So a test can kill its client at any moment and count what was asked
 again. A request's line has its `messages`. `at_once` in it says how many requests for the same task, this one included, were in hand when the request
 came, `at` the time on the machine's steady clock, and `client` the key, where that begins with `client-`: so several processes can be told apart.
-The second line also has the `answer`'s fingerprint. `Wire` runs all this.
+The second line also has the `answer`'s fingerprint, and the time `until` which it was in hand. `Wire` runs all this.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from http.server import ThreadingHTTPServer
@@ -96,6 +97,7 @@ class Server(ThreadingHTTPServer):
         """A request is out of hand; said before its client can know that it is answered."""
         with self._lock:
             self._in_hand[entry["task"]].discard(entry["request"])
+            entry.setdefault("until", time.monotonic())
 
     def gather(self, entry: dict[str, Any]) -> bool:
         """Wait for the others of this task, where the model wants them; False if they do not come."""

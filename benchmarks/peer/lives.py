@@ -1,0 +1,158 @@
+"""Processes of a peer against the server double: held to the end, or killed half-way and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.wire import Wire
+
+from benchmarks.peer.calls import shape
+from benchmarks.peer.environments import ROOT, Unusable, last_line
+
+LATENCY = 0.2
+"""Seconds that every answer takes."""
+PATIENCE = 120.0
+"""Seconds for a process to end, or to come so far that it is killed."""
+NOWHERE = "http://127.0.0.1:9"
+"""A proxy that nobody runs, for everything but loopback: whatever a peer wants to tell others fails at once."""
+QUIET = {
+    **{f"{name}_PROXY": NOWHERE for name in ("HTTP", "HTTPS", "ALL")},
+    "NO_PROXY": "127.0.0.1,localhost",
+    "OTEL_SDK_DISABLED": "true",
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_TRACING_ENABLED": "false",
+    "CREWAI_TESTING": "true",  # asks nobody whether to be traced
+    "LLM_COUNCIL_TELEMETRY": "off",
+    "AGENT_FRAMEWORK_USER_AGENT_DISABLED": "true",
+}
+
+
+class Bench:
+    """A server double and a folder for one peer's processes."""
+
+    def __init__(self, driver: str, interpreter: Path, folder: Path, wire: Wire) -> None:
+        self.folder = folder
+        self.wire = wire
+        self._command = [str(interpreter), "-m", "benchmarks.peer.run", driver]
+
+    def start(self, *names: str) -> subprocess.Popen[str]:
+        """Hold deliberations in these folders, one after the other, in a process."""
+        with (self.folder / "said.txt").open("w") as said:
+            return subprocess.Popen(
+                [*self._command, *(str(self.folder / name) for name in names)],
+                cwd=self.folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+
+    def finish(self, process: subprocess.Popen[str]) -> None:
+        """Wait for its end.
+
+        Raises:
+            Unusable: it failed, or took too long.
+        """
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise Unusable(f"it was not done after {PATIENCE:.0f} s") from None
+        if code:
+            said = (self.folder / "said.txt").read_text(encoding="utf-8", errors="replace")
+            raise Unusable(last_line(said))
+
+    def wait_for(self, condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+        """Wait until it came so far, or has ended.
+
+        Raises:
+            Unusable: it took too long.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while process.poll() is None and not condition():
+            if time.monotonic() > deadline:
+                process.kill()
+                process.wait()
+                raise Unusable(f"it never came so far in {PATIENCE:.0f} s")
+            time.sleep(0.005)
+
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        return {
+            **QUIET,
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "PYTHONPATH": path,
+            "OPENAI_BASE_URL": self.wire.base_url,
+            "OPENAI_API_KEY": "client-peer",
+        }
+
+
+@contextmanager
+def bench(driver: str, interpreter: Path) -> Iterator[Bench]:
+    """A new server and a new folder."""
+    with tempfile.TemporaryDirectory(prefix="peer-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        with Wire(folder / "requests.jsonl", latency=LATENCY) as wire:
+            yield Bench(driver, interpreter, folder, wire)
+
+
+def held(driver: str, interpreter: Path) -> dict[str, float]:
+    """Two deliberations in one process. The second is measured: it imports nothing, and is connected.
+
+    `start` is the time to import, and what the first took longer than the second, in seconds; `cpu` is per call.
+
+    Raises:
+        Unusable: it failed.
+    """
+    with bench(driver, interpreter) as bed:
+        bed.finish(bed.start("first", "second"))
+        first, second = (_found(bed.folder / name) for name in ("first", "second"))
+        found = shape([line for line in bed.wire.answered() if line["at"] >= second["began"]])
+    return {
+        **found,
+        "start": first["imported"] + first["seconds"] - second["seconds"],
+        "cpu": second["cpu"] / found["calls"],
+        "peak_mb": first["peak_mb"],
+    }
+
+
+def killed(driver: str, interpreter: Path, calls: int, share: float) -> dict[str, Any]:
+    """A deliberation of so many `calls`, killed when a `share` of them is answered and more are in flight, and held again.
+
+    `repeated` are those calls made again whose answers had been received before, `left_out` those that nobody made.
+    """
+    with bench(driver, interpreter) as bed:
+        wire, enough = bed.wire, max(1, round(calls * share))
+
+        def half_way() -> bool:
+            answered = len(wire.answered())
+            return answered >= enough and len(wire.received()) > answered
+
+        process = bed.start("held")
+        bed.wait_for(half_way, process)
+        time.sleep(LATENCY / 4)  # what is answered is handed over, and what is to be kept is kept
+        process.kill()
+        process.wait()
+        before, asked = len(wire.answered()), len(wire.received())
+        try:
+            bed.finish(bed.start("held"))
+        except Unusable as error:
+            return {"answered": before, "repeated": before, "left_out": 0, "error": str(error)}
+        more = before + len(wire.received()) - asked - calls
+    return {"answered": before, "repeated": max(0, more), "left_out": max(0, -more), "error": ""}
+
+
+def _found(folder: Path) -> dict[str, float]:
+    found: dict[str, float] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    return found
