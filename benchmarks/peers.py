@@ -223,8 +223,8 @@ peer has a Python environment of its own, from pinned files. Medians of {found["
 - Every process holds the deliberation twice. The second is measured; *start* is the time to import, and what the first took longer than the second, so that what is
   imported late counts too. *CPU* is that of the process, *peak memory* that until the first deliberation is done.
 - For the last column each was killed {len(found["shares"])} times, when {_list([f"{share:.0%}" for share in found["shares"]])} of its calls had been answered, and then run again in the way in which its
-  documentation has it gone on with. Counted are answers that the peer had received, and that it asked for again, and calls that nobody made. What was in
-  flight at the kill does not count.
+  documentation has it gone on with; each time between two answers, when those received had been acted upon. Counted are answers that had been received and that
+  it asked for again, and calls that nobody made. What was in flight at the kill does not count.
 - Telemetry is off, and what is not on loopback goes to a proxy that nobody runs.
 """.replace("\n\n\n\n", "\n\n")
 
@@ -290,7 +290,10 @@ def _verdict(found: Mapping[str, Any], rows: Mapping[str, Row]) -> str:
 
 def _keeping(found: Mapping[str, Any], rows: Mapping[str, Row]) -> str:
     keep = [name for name, row in rows.items() if not row["repeated"] + row["left_out"]]
-    said = f"Nothing was repeated and nothing left out after a kill by: {_list(keep) or 'none'}."
+    if keep == [OURS]:
+        said = f"{OURS} is the only one that asks for nothing again that was answered before a kill, and leaves nothing out."
+    else:
+        said = f"Nothing that was answered before a kill is asked for again, and nothing is left out, by {_list(keep) or 'none'}."
     for name in rows:
         errors = [kill["error"] for kill in found["peers"][name]["kills"] if kill["error"]]
         if errors:

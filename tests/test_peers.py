@@ -74,7 +74,7 @@ def test_it_is_told_where_ours_is_not_the_best_and_by_how_much(found: dict[str, 
     told = peers.section(found)
     assert "best or equal in 6 of 7 columns" in told
     assert "**CPU per call, ms**: 30, lean 10, 3 times as much:" in told
-    assert "left out after a kill by: Virtual Agora." in told
+    assert "Virtual Agora is the only one that asks for nothing again" in told
     assert "lean could not be gone on with after 1 of its kills: `KeyError: 'x'`" in told
     assert "- **absent** could not be installed: `no such package`" in told
     found["peers"][peers.OURS]["runs"] = [run(2.0, 0.01)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 DEPTH = 6
 WHY = "two rounds of three turns, each of which hears those before it"
-RESUMES = "`run(checkpoint_id=…)` with the latest checkpoint in `FileCheckpointStorage`"
+RESUMES = "`run(checkpoint_id=…)` with the latest checkpoint in `FileCheckpointStorage`, which is written after every superstep; in a group chat that is after every call"
 
 
 def load() -> Callable[[Path], None]:

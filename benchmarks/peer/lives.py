@@ -21,6 +21,8 @@ LATENCY = 0.2
 """Seconds that every answer takes."""
 PATIENCE = 120.0
 """Seconds for a process to end, or to come so far that it is killed."""
+TRIES = 5
+"""How often it is tried to kill a deliberation between two answers; a busy machine may be late."""
 NOWHERE = "http://127.0.0.1:9"
 """A proxy that nobody runs, for everything but loopback: whatever a peer wants to tell others fails at once."""
 QUIET = {
@@ -128,28 +130,43 @@ def held(driver: str, interpreter: Path) -> dict[str, float]:
 
 
 def killed(driver: str, interpreter: Path, calls: int, share: float) -> dict[str, Any]:
-    """A deliberation of so many `calls`, killed when a `share` of them is answered and more are in flight, and held again.
+    """A deliberation of so many `calls`, killed when a `share` of them is answered, and held again.
 
-    `repeated` are those calls made again whose answers had been received before, `left_out` those that nobody made.
+    `repeated` are the calls made again whose answers had been received before, `left_out` those that nobody made.
+
+    Raises:
+        Unusable: it could not be killed between two answers.
     """
-    with bench(driver, interpreter) as bed:
-        wire, enough = bed.wire, max(1, round(calls * share))
+    for _ in range(TRIES):
+        with bench(driver, interpreter) as bed:
+            if _killed_between_answers(bed, max(1, round(calls * share))):
+                return _held_again(bed, calls)
+    raise Unusable("it was never between two answers")
 
-        def half_way() -> bool:
-            answered = len(wire.answered())
-            return answered >= enough and len(wire.received()) > answered
 
-        process = bed.start("held")
-        bed.wait_for(half_way, process)
-        time.sleep(LATENCY / 4)  # what is answered is handed over, and what is to be kept is kept
-        process.kill()
-        process.wait()
-        before, asked = len(wire.answered()), len(wire.received())
-        try:
-            bed.finish(bed.start("held"))
-        except Unusable as error:
-            return {"answered": before, "repeated": before, "left_out": 0, "error": str(error)}
-        more = before + len(wire.received()) - asked - calls
+def _killed_between_answers(bed: Bench, enough: int) -> bool:
+    """Kill a deliberation when `enough` calls are answered, and more are asked that came after those; False if one was answered then."""
+    wire, process = bed.wire, bed.start("held")
+
+    def between() -> bool:
+        answered = {line["request"]: line["until"] for line in wire.answered()}
+        came = [line["at"] for line in wire.received() if line["request"] not in answered]
+        return len(answered) >= enough and bool(came) and min(came) > max(answered.values())
+
+    bed.wait_for(between, process)
+    before = len(wire.answered())
+    time.sleep(LATENCY / 4)  # what is to be kept is kept
+    process.kill()
+    return process.wait() < 0 and len(wire.answered()) == before
+
+
+def _held_again(bed: Bench, calls: int) -> dict[str, Any]:
+    before, asked = len(bed.wire.answered()), len(bed.wire.received())
+    try:
+        bed.finish(bed.start("held"))
+    except Unusable as error:
+        return {"answered": before, "repeated": before, "left_out": 0, "error": str(error)}
+    more = before + len(bed.wire.received()) - asked - calls
     return {"answered": before, "repeated": max(0, more), "left_out": max(0, -more), "error": ""}
 
 
