@@ -101,11 +101,11 @@ class Bench:
 
 
 @contextmanager
-def bench(driver: str, interpreter: Path) -> Iterator[Bench]:
-    """A new server and a new folder."""
+def bench(driver: str, interpreter: Path, *, uneven: bool = False) -> Iterator[Bench]:
+    """A new server and a new folder. An `uneven` server does not answer at once what is asked at once."""
     with tempfile.TemporaryDirectory(prefix="peer-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        with Wire(folder / "requests.jsonl", latency=LATENCY) as wire:
+        with Wire(folder / "requests.jsonl", latency=LATENCY, uneven=uneven) as wire:
             yield Bench(driver, interpreter, folder, wire)
 
 
@@ -138,24 +138,25 @@ def killed(driver: str, interpreter: Path, calls: int, share: float) -> dict[str
         Unusable: it could not be killed between two answers.
     """
     for _ in range(TRIES):
-        with bench(driver, interpreter) as bed:
+        with bench(driver, interpreter, uneven=True) as bed:
             if _killed_between_answers(bed, max(1, round(calls * share))):
                 return _held_again(bed, calls)
     raise Unusable("it was never between two answers")
 
 
 def _killed_between_answers(bed: Bench, enough: int) -> bool:
-    """Kill a deliberation when `enough` calls are answered, and more are asked that came after those; False if one was answered then."""
+    """Kill a deliberation when `enough` calls are answered and more are asked; False if one was answered just then."""
     wire, process = bed.wire, bed.start("held")
 
     def between() -> bool:
-        answered = {line["request"]: line["until"] for line in wire.answered()}
-        came = [line["at"] for line in wire.received() if line["request"] not in answered]
-        return len(answered) >= enough and bool(came) and min(came) > max(answered.values())
+        answered = wire.answered()
+        if len(answered) < enough or len(wire.received()) == len(answered):
+            return False
+        # What is answered is acted upon, and what is to be kept is kept.
+        return time.monotonic() - max(line["until"] for line in answered) > LATENCY / 4
 
     bed.wait_for(between, process)
     before = len(wire.answered())
-    time.sleep(LATENCY / 4)  # what is to be kept is kept
     process.kill()
     return process.wait() < 0 and len(wire.answered()) == before
 
