@@ -159,7 +159,7 @@ COLUMNS = (
         "calls",
         lambda row: row["calls"],
         "{:.0f}",
-        "a round is summed up, the end of the topic is polled, and two reports are written in sections, which the others do not do",
+        "every round is summed up, the end of the topic is polled, and two reports are written, in sections",
     ),
     Column(
         "at once", lambda row: row["at_once"], "{:.0f}", "those who speak hear each other", True
@@ -192,7 +192,7 @@ COLUMNS = (
         "repeated after `kill -9`",
         lambda row: row["repeated"] + row["left_out"],
         "{repeated} of {answered}{and_left_out}",
-        "an answer that is just being saved when the kill comes is asked for again",
+        "an answer that is being saved when the kill comes is asked for again",
     ),
 )
 

@@ -153,7 +153,8 @@ def _killed_between_answers(bed: Bench, enough: int) -> bool:
         if len(answered) < enough or len(wire.received()) == len(answered):
             return False
         # What is answered is acted upon, and what is to be kept is kept.
-        return time.monotonic() - max(line["until"] for line in answered) > LATENCY / 4
+        latest: float = max(line["until"] for line in answered)
+        return time.monotonic() - latest > LATENCY / 4
 
     bed.wait_for(between, process)
     before = len(wire.answered())
