@@ -223,7 +223,7 @@ peer has a Python environment of its own, from pinned files. Medians of {found["
 - Every process holds the deliberation twice. The second is measured; *start* is the time to import, and what the first took longer than the second, so that what is
   imported late counts too. *CPU* is that of the process, *peak memory* that until the first deliberation is done.
 - For the last column each was killed {len(found["shares"])} times, when {_list([f"{share:.0%}" for share in found["shares"]])} of its calls had been answered, and then run again in the way in which its
-  documentation has it gone on with. It was killed between two answers, also of calls made at once: there the server took twice as long for the second, and
+  documentation has it gone on with. It was killed between two answers, half a latency after one, also among calls made at once: there the server took twice as long for the second, and
   so on, as models do not answer all at once. Counted are answers that had been received and that
   it asked for again, and calls that nobody made. What was in flight at the kill does not count.
 - Telemetry is off, and what is not on loopback goes to a proxy that nobody runs.

@@ -154,7 +154,7 @@ def _killed_between_answers(bed: Bench, enough: int) -> bool:
             return False
         # What is answered is acted upon, and what is to be kept is kept.
         latest: float = max(line["until"] for line in answered)
-        return time.monotonic() - latest > LATENCY / 4
+        return time.monotonic() - latest > LATENCY / 2
 
     bed.wait_for(between, process)
     before = len(wire.answered())
