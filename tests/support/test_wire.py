@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from pathlib import Path
 from typing import Literal
@@ -95,6 +96,7 @@ def test_it_answers_and_keeps_its_log(tmp_path: Path) -> None:
         said = [sent[n].pop("answer") for n in (0, 2)]
         assert said == [fingerprint(spoken["text"])] * 2 != [sent[1].pop("answer")] * 2
         assert all(line.pop("tokens") > 50 for line in sent)
+        assert all(line.pop("until") > line["at"] for line in sent)
         assert [{**line, "event": "received"} for line in sent] == asked
 
 
@@ -133,3 +135,15 @@ def test_it_prints_its_port_first(tmp_path: Path) -> None:
     assert 0 < int(process.stdout.readline()) < 65536
     process.kill()
     process.communicate()
+
+
+def test_an_uneven_server_answers_those_in_hand_one_after_the_other(tmp_path: Path) -> None:
+    with (
+        Wire(tmp_path / "log.jsonl", latency=0.1, uneven=True) as wire,
+        ThreadPoolExecutor() as two,
+    ):
+        for done in [two.submit(call, wire) for _ in range(2)]:
+            done.result()
+        took = sorted(line["until"] - line["at"] for line in wire.answered())
+        assert took[0] >= 0.1
+        assert took[1] >= 0.2

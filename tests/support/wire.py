@@ -12,7 +12,7 @@ The log outlives any client: one JSON line for every request received, one more 
 in full, or when the client hung up before. So a test can kill its client at any moment and count what was asked
 again. A request's line has its `messages`. `at_once` in it says how many requests for the same task, this one included, were in hand when the request
 came, `at` the time on the machine's steady clock, and `client` the key, where that begins with `client-`: so several processes can be told apart.
-The second line also has the `answer`'s fingerprint. `Wire` runs all this.
+The second line also has the `answer`'s fingerprint, and the time `until` which it was in hand. `Wire` runs all this.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ ROOT = Path(__file__).parents[2]
 class Wire:
     """The server as a process of its own, for the length of a `with` block."""
 
-    def __init__(self, log: Path, *, latency: float = 0.0) -> None:
+    def __init__(self, log: Path, *, latency: float = 0.0, uneven: bool = False) -> None:
         self.log = log
         self.latency = latency
+        self.uneven = uneven
         self.base_url = ""
 
     def __enter__(self) -> Wire:
         self.log.touch()
         command = [sys.executable, "-m", "tests.support.wire", "--log", str(self.log)]
         self._process = subprocess.Popen(
-            [*command, "--port", "0", "--latency", str(self.latency)],
+            [*command, "--latency", str(self.latency), *(["--uneven"] if self.uneven else [])],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -91,8 +92,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0: any that is free")
     parser.add_argument("--log", type=Path, required=True, help="where requests are written down")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds an answer takes")
+    parser.add_argument(
+        "--uneven", action="store_true", help="so long for the first in hand, twice for the second"
+    )
     options = parser.parse_args()
     server = Server(options.port, options.log, options.latency)
+    server.uneven = options.uneven
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

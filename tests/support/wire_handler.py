@@ -186,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
         self.entry["answer"] = fingerprint(answer.text)
         self.entry["tokens"] = answer.asked + answer.took
         if not self._streams(ask):
-            time.sleep(self.server.latency)
+            time.sleep(self.server.seconds(self.entry))
             self.server.let_go(self.entry)
             self._json(200, ask.form.whole(ask.model, answer))
         else:
@@ -208,7 +208,7 @@ class Handler(BaseHTTPRequestHandler):
         count = len(pieces) if isinstance(pieces, list) else 1
         if answer.finish != "refusal":
             for piece in pieces:
-                time.sleep(self.server.latency / count)
+                time.sleep(self.server.seconds(self.entry) / count)
                 self._send(form.frame(form.piece(model, piece)))
         self.server.let_go(self.entry)
         if ends:

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from http.server import ThreadingHTTPServer
@@ -50,7 +51,8 @@ HUGE = 5_000_000
 class Server(ThreadingHTTPServer):
     """Keeps count and the log.
 
-    It says what `answers` has for a task in place of its own, and streams so many `words` at a time.
+    It says what `answers` has for a task in place of its own, and streams so many `words` at a time. Where it is `uneven`, of those
+    in hand at once for the same task the second takes twice the latency, and so on.
     """
 
     daemon_threads = True
@@ -59,6 +61,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, port: int, log: Path, latency: float) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.latency = latency
+        self.uneven = False
         self.words = 1
         self.answers: dict[str, dict[str, Any]] = {}
         self.shown: tuple[str, str, Collection[str]] = ("", "", ())
@@ -92,10 +95,15 @@ class Server(ThreadingHTTPServer):
             self._in_hand[task].add(self._count)
             return self._count, len(self._in_hand[task])
 
+    def seconds(self, entry: dict[str, Any]) -> float:
+        """How long the answer to a request takes."""
+        return self.latency * (entry["at_once"] if self.uneven else 1)
+
     def let_go(self, entry: dict[str, Any]) -> None:
         """A request is out of hand; said before its client can know that it is answered."""
         with self._lock:
             self._in_hand[entry["task"]].discard(entry["request"])
+            entry.setdefault("until", time.monotonic())
 
     def gather(self, entry: dict[str, Any]) -> bool:
         """Wait for the others of this task, where the model wants them; False if they do not come."""
