@@ -75,7 +75,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew, within what pyproject.toml 
 	$(LOCK) --upgrade --constraint requirements/dev.txt --output-file requirements/run.txt pyproject.toml
 
 clean: ## Remove what was installed and what tools have left behind; sessions and reports stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov .peers
 
 # The interpreter is asked, not its name: a name may be a shim, too old, or lack the venv module.
 $(BIN)/python:

@@ -32,7 +32,7 @@ def python(name: str, locks: Path = LOCKS, folder: Path = FOLDER) -> Path:
     run(sys.executable, "-m", "venv", "--clear", str(environment))
     pip = (str(interpreter), "-m", "pip", "--disable-pip-version-check", "--quiet")
     # The files are complete: nothing is resolved, so that it is the same everywhere.
-    run(*pip, "install", "--no-deps", "--requirement", str(lock))
+    run(*pip, "install", "--require-hashes", "--no-deps", "--requirement", str(lock))
     made_from.write_text(lock.read_text())
     return interpreter
 
