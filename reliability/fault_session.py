@@ -22,7 +22,14 @@ from tests.support.wire_server import Server
 from virtual_agora import providers
 from virtual_agora.clock import Clock
 from virtual_agora.config.models import Config
-from virtual_agora.events import CallFinished, CallRetried, CallStarted, Event, StepFinished
+from virtual_agora.events import (
+    CallFailed,
+    CallFinished,
+    CallRetried,
+    CallStarted,
+    Event,
+    StepFinished,
+)
 from virtual_agora.execution.session import Agora
 from virtual_agora.hitl import Answerer, Question, default_answer
 from virtual_agora.providers.vendors import VENDORS
@@ -255,8 +262,8 @@ class _Watch:
         return sum(self._calls(step).values())
 
     def failed(self, step: Step) -> int:
-        finished = {event.call_id for event in self._events if isinstance(event, CallFinished)}
-        return len(set(self._calls(step)) - finished)
+        """Calls of the failing member that failed for good: those of a step beside, too, where nothing reaches its server."""
+        return sum(isinstance(e, CallFailed) and e.agent == step.agent for e in self._events)
 
     def requests(self, step: Step | None = None) -> int:
         """Requests that came in, or the failing member's alone."""
