@@ -37,11 +37,13 @@ def agora(release, tmp_path, monkeypatch):
 
 
 def content(state):
-    """A session without what is its own: its name, its times."""
+    """A session without what is its own: its name, its times, and the length of the prompts, which each release words anew."""
     own = {"session_id", "start_time", "forked_from", *ADDED}
     plain = {field: value for field, value in state.items() if field not in own}
     for field in ("messages", "positions"):
         plain[field] = [{**entry, "at": ""} for entry in plain[field]]
+    worded = {"input_tokens": 0, "prompt_chars": 0}
+    plain["usage"] = {model: {**used, **worded} for model, used in plain["usage"].items()}
     return plain
 
 
