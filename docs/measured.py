@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-__all__ = ["ROOT", "Page", "Part"]
+__all__ = ["ROOT", "Page", "Part", "commit"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,7 +83,7 @@ class Page:
             "seconds": round(time.monotonic() - began),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
-            "commit": _commit(),
+            "commit": commit(),
             "found": found,
         }
         self._kept(name).parent.mkdir(exist_ok=True)
@@ -101,7 +101,8 @@ class Page:
         return f"{self._part(name).section(kept['found']).rstrip()}\n\n{told}\n"
 
 
-def _commit() -> str:
+def commit() -> str:
+    """What is measured, as git names it."""
     said = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=ROOT,

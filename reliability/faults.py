@@ -2,18 +2,28 @@
 
 A cell of the grid is a session that is forked from just before the step, so that everything before costs nothing; then
 one member's calls in that step fail. The step ends or waits; what failed is mended; the session goes on to its end.
+
+    python -m reliability faults
+    python -m reliability.faults FAULT ...
+
+The second tries only the rows of these faults anew, and puts them into what is kept of the whole grid.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
+
+from docs.measured import commit
 
 from reliability.fault_session import (
     HASTY,
@@ -38,6 +48,8 @@ from virtual_agora.providers.vendors import VENDORS
 __all__ = ["FAULTS", "Cell", "cells", "chosen", "expected", "measure", "section", "tried"]
 
 KEY = "sk-of-nobody-0123456789"
+
+KEPT = Path(__file__).with_name("results") / "faults.json"
 
 PROCESSES = 3
 """Cells wait for timeouts more than they compute."""
@@ -166,6 +178,31 @@ def tried(some: Iterable[Cell]) -> Iterator[tuple[Cell, Found]]:
 
 def measure() -> dict[str, Any]:
     """Try the whole grid: of every fault and step, what each vendor's cell came to; and what was wrong."""
+    done = _all(cells())
+    return {
+        "cells": len(done),
+        "requests": sum(found.requests for _, found in done),
+        "came": _came(done),
+        "wrong": _wrong(done),
+        "anew": {},
+    }
+
+
+def anew(faults: list[str]) -> None:
+    """Try the rows of these faults anew; the others stay as they were found."""
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    found = kept["found"]
+    done = _all([cell for cell in cells() if cell.fault in faults])
+    found["came"] |= {fault: _came(done)[fault] for fault in faults}
+    others = {
+        name: said for name, said in found["wrong"].items() if name.split(", ")[1] not in faults
+    }
+    found["wrong"] = others | _wrong(done)
+    found["anew"] = found.get("anew", {}) | dict.fromkeys(faults, commit())
+    KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _all(some: list[Cell]) -> list[tuple[Cell, Found]]:
     keys = {name: KEY for vendor in VENDORS.values() for name in vendor.keys[:1]}
     os.environ.update(keys, VIRTUAL_AGORA_OFFLINE_LATENCY="0")
 
@@ -173,25 +210,28 @@ def measure() -> dict[str, Any]:
     def share(cell: Cell) -> tuple[str, str, bool]:
         return cell.vendor, STEPS[cell.step].group, FAULTS[cell.fault].slow
 
-    shares = [list(some) for _, some in groupby(sorted(cells(), key=share), key=share)]
+    shares = [list(some) for _, some in groupby(sorted(some, key=share), key=share)]
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        done = [
-            one for some in pool.map(_try, sorted(shares, key=len, reverse=True)) for one in some
+        return [
+            one for tried in pool.map(_try, sorted(shares, key=len, reverse=True)) for one in tried
         ]
+
+
+def _came(done: Iterable[tuple[Cell, Found]]) -> dict[str, dict[str, dict[str, str]]]:
+    """What each vendor's cell came to, by fault and step."""
     came: dict[str, dict[str, dict[str, str]]] = {
         fault: {step: dict.fromkeys(VENDOR_PATHS, "") for step in STEPS} for fault in FAULTS
     }
     for cell, found in done:
         came[cell.fault][cell.step][cell.vendor] = f"{found.outcome} {found.attempts}"
+    return came
+
+
+def _wrong(done: Iterable[tuple[Cell, Found]]) -> dict[str, list[str]]:
     return {
-        "cells": len(done),
-        "requests": sum(found.requests for _, found in done),
-        "came": came,
-        "wrong": {
-            f"{cell.vendor}, {cell.fault}, {cell.step}": found.wrong
-            for cell, found in done
-            if found.wrong
-        },
+        f"{cell.vendor}, {cell.fault}, {cell.step}": found.wrong
+        for cell, found in done
+        if found.wrong
     }
 
 
@@ -243,6 +283,10 @@ def section(found: dict[str, Any]) -> str:
             "(Third)", "(a participant)"
         )
     )
+    for fault, tried_at in found["anew"].items():
+        parts.append(
+            f'The row “{fault}” is of `python -m reliability.faults "{fault}"`, commit {tried_at}.\n'
+        )
     if wrong:
         parts += ["\nWhat should not be:\n"]
         parts += [f"- {cell}: {'; '.join(said)}" for cell, said in wrong.items()]
@@ -260,3 +304,7 @@ def _signs(fault: str, step: str, by_vendor: dict[str, str], wrong: dict[str, An
         bad = "✗" if f"{vendor}, {fault}, {step}" in wrong else ""
         signs[f"{SIGNS.get(outcome, '')}{attempts}{bad}"] = None
     return " ".join(sorted(signs))
+
+
+if __name__ == "__main__":
+    anew(sys.argv[1:])
