@@ -77,8 +77,10 @@ def test_the_grid_shows_what_should_not_be(bad):
     for cell in cells():
         came[cell.fault][cell.step][cell.vendor] = "{} {}".format(*expected(cell))
     wrong = {"grok, empty, agent_poll": ["invalid at the end: no agents"]} if bad else {}
-    found = {"cells": len(cells()), "requests": 9, "came": came, "wrong": wrong}
+    anew = {"cut off": "abc1234"}
+    found = {"cells": len(cells()), "requests": 9, "came": came, "wrong": wrong, "anew": anew}
     text = section(found)
+    assert '“cut off” is of `python -m reliability.faults "cut off"`, commit abc1234' in text
     assert f"**{len(cells()) - bad:,} of {len(cells()):,} came" in text
     assert ("✗" in text.partition("What became")[2].partition("\n\n")[2]) is bad
     assert ("grok, empty, agent_poll: invalid at the end" in text) is bad

@@ -144,6 +144,7 @@ def test_a_signal_while_the_command_is_still_being_read_is_no_bug(tmp_path, name
     """The signal comes when a module is looked for: a number is checked with the first, and the second carries out."""
     code = (
         "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # also where it is ignored, as behind `&`
         "class Finder:\n"
         "    def find_spec(self, name, *_):\n"
         f"        if name == {module!r}:\n"
